@@ -1,0 +1,198 @@
+"""Every error of the project, grouped by what the caller does next.
+
+SimpulError
+├── SourceError            an agency could not be read or written: keep the mirror, tell the viewer, try later
+│   ├── Unreachable          no connection
+│   ├── SourceTimeout        the total deadline passed
+│   ├── TlsFailure           the certificate is not to be trusted
+│   ├── AuthenticationFailed the agency refused our credentials: a person must look
+│   ├── RateLimited          slow down; `retry_after` in seconds where the agency said so
+│   ├── HttpFailure          an error status
+│   ├── BadPayload           HTML, cut, or otherwise not what was agreed
+│   ├── PagingLoop           the same page came twice
+│   ├── Incomplete           suspiciously few records; nothing is deleted
+│   ├── MappingFailure       the agency's file does not fit what the agency answers
+│   └── SourceFailure        anything else
+├── RecordError            one record can't be read: quarantine it, keep the others
+├── ConfigError            a setting or an agency's file is wrong: names file, line, key and allowed values
+├── QueryError             the client asked for something that can't be answered; `code` goes to `extensions.code`
+│   ├── BadUserInput
+│   ├── BadCursor
+│   ├── CursorExpired
+│   └── AmbiguousTrackingId
+└── LedgerError            the hub's own storage
+    ├── LedgerUnavailable    the database can't be reached: try again
+    ├── MigrationsPending    run `simpul db migrate` first
+    └── LedgerCorrupt        what is stored can't be right: stop and ask a person
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from schema.agency import SourceErrorCode
+
+
+class SimpulError(Exception):
+    """Base of all errors that the project raises on purpose."""
+
+
+class SourceError(SimpulError):
+    """An agency could not be read or written.
+
+    Args:
+        message: one sentence for an operator's log; never sent to the public (see `schema.labels`).
+        retry_after: seconds the agency asked to be left alone, if it said so.
+    """
+
+    code: ClassVar[SourceErrorCode] = SourceErrorCode.OTHER
+    #: Whether trying the same request again at once may help.
+    transient: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unreachable(SourceError):
+    code = SourceErrorCode.UNREACHABLE
+    transient = True
+
+
+class SourceTimeout(SourceError):
+    code = SourceErrorCode.TIMEOUT
+    transient = True
+
+
+class TlsFailure(SourceError):
+    code = SourceErrorCode.TLS
+
+
+class AuthenticationFailed(SourceError):
+    code = SourceErrorCode.AUTHENTICATION
+
+
+class RateLimited(SourceError):
+    code = SourceErrorCode.RATE_LIMITED
+
+
+class HttpFailure(SourceError):
+    """The agency answered with an error status. `status` is the HTTP status code."""
+
+    code = SourceErrorCode.HTTP_ERROR
+
+    def __init__(self, message: str, *, status: int, retry_after: float | None = None) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.status = status
+
+
+class BadPayload(SourceError):
+    code = SourceErrorCode.BAD_PAYLOAD
+
+
+class PagingLoop(SourceError):
+    code = SourceErrorCode.PAGING_LOOP
+
+
+class Incomplete(SourceError):
+    code = SourceErrorCode.INCOMPLETE
+
+
+class MappingFailure(SourceError):
+    code = SourceErrorCode.MAPPING
+
+
+class SourceFailure(SourceError):
+    code = SourceErrorCode.OTHER
+
+
+class RecordError(SimpulError):
+    """One record can't be read.
+
+    Args:
+        reason: what is wrong, in a person's words, without the value.
+        path: where in the record, for instance `("status_logs", "0", "timestamp")`.
+    """
+
+    def __init__(self, reason: str, *, path: Sequence[str] = ()) -> None:
+        super().__init__(f"{'.'.join(path)}: {reason}" if path else reason)
+        self.reason = reason
+        self.path = tuple(path)
+
+
+class ConfigError(SimpulError):
+    """A setting or an agency's file is wrong.
+
+    Args:
+        message: what is wrong.
+        file: path of the file, if it is a file.
+        line: 1-based line in it, if known.
+        key: dotted key, for instance `http.timeout`.
+        allowed: the values that would do, if they can be listed.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str | None = None,
+        line: int | None = None,
+        key: str | None = None,
+        allowed: Sequence[str] = (),
+    ) -> None:
+        place = ":".join(str(part) for part in (file, line) if part is not None)
+        text = ": ".join(part for part in (place, key, message) if part)
+        if allowed:
+            text += f" (allowed: {', '.join(allowed)})"
+        super().__init__(text)
+        self.file, self.line, self.key, self.allowed = file, line, key, tuple(allowed)
+
+
+class QueryError(SimpulError):
+    """The client asked for something that can't be answered.
+
+    `code` becomes `extensions.code`; `extensions` is merged beside it. The message is shown to the client.
+    """
+
+    code: ClassVar[str] = "BAD_USER_INPUT"
+
+    def __init__(self, message: str, **extensions: Any) -> None:
+        super().__init__(message)
+        self.extensions = extensions
+
+
+class BadUserInput(QueryError):
+    code = "BAD_USER_INPUT"
+
+
+class BadCursor(QueryError):
+    code = "BAD_CURSOR"
+
+
+class CursorExpired(QueryError):
+    """`extensions.head` is the cursor to start anew from."""
+
+    code = "CURSOR_EXPIRED"
+
+
+class AmbiguousTrackingId(QueryError):
+    """`extensions.agencies` are the slugs of the agencies that use the number."""
+
+    code = "AMBIGUOUS_TRACKING_ID"
+
+
+class LedgerError(SimpulError):
+    """The hub's own storage failed."""
+
+
+class LedgerUnavailable(LedgerError):
+    """The database can't be reached; nothing was written."""
+
+
+class MigrationsPending(LedgerError):
+    """The database is older than the program."""
+
+
+class LedgerCorrupt(LedgerError):
+    """What is stored can't be right."""

@@ -1,0 +1,219 @@
+"""What the parts of the hub ask of each other, as protocols. No module here knows who answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from schema.agency import Agency, SourceReport
+from schema.complaint import Complaint, ComplaintRecord, Rejected
+from schema.events import Change, Event, Position
+from schema.query import (
+    ComplaintFilter,
+    ComplaintOrder,
+    ComplaintPage,
+    EventFilter,
+    EventPage,
+    Measure,
+    RowKey,
+    StatisticsBucket,
+    StatisticsDimension,
+    Viewer,
+    Window,
+)
+
+#: Tells the time; aware, UTC. Always passed in, never read from a global.
+Clock = Callable[[], datetime]
+
+
+class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
+    """A quarantined record as an operator sees it."""
+
+    native_id: str | None
+    reason: str
+    first_seen_at: datetime
+
+
+class Snapshot(Protocol):
+    """The ledger at one moment, as one viewer may see it. Calls run one after another, whoever awaits them."""
+
+    viewer: Viewer
+
+    async def head(self) -> Position:
+        """The newest event of any kind (not for the viewer's eyes: `stamp` is)."""
+
+    async def oldest(self) -> int:
+        """The seq of the oldest event that is kept; 1 on an empty ledger."""
+
+    async def stamp(self, agencies: Collection[str] | None = None) -> Position:
+        """The newest event that this viewer could see, of these agencies (None: of all)."""
+
+    async def agencies(self) -> Mapping[str, Agency]:
+        """All agencies that are or were plugged in, by slug."""
+
+    async def sources(self) -> Mapping[str, SourceReport]:
+        """Health of every agency's source, by slug."""
+
+    async def complaints(self, filter: ComplaintFilter, order: ComplaintOrder, window: Window) -> ComplaintPage:
+        """A page of the complaints that match, in exact order."""
+
+    async def count(self, filter: ComplaintFilter) -> int:
+        """How many complaints match, over all pages."""
+
+    async def by_ids(self, ids: Sequence[str]) -> Mapping[str, Complaint]:
+        """Those of the complaints that exist and that the viewer may see, by id."""
+
+    async def by_tracking_id(self, tracking_id: str, agency: str | None = None) -> Sequence[Complaint]:
+        """Every visible complaint with this number, at most 100."""
+
+    async def statistics(
+        self,
+        filter: ComplaintFilter,
+        group_by: Sequence[StatisticsDimension],
+        first: int,
+        measures: Collection[Measure] = (),
+    ) -> Sequence[StatisticsBucket]:
+        """Counts by dimension, largest first; ties by the dimensions' values."""
+
+    async def events(self, filter: EventFilter, after: int, first: int) -> EventPage:
+        """The ledger after `after`, oldest first, with each complaint as it is now."""
+
+    async def quarantine(self, agency: str, first: int) -> Sequence[Quarantined]:
+        """Records of an agency that could not be read, newest first. For operators."""
+
+
+class Reader(Protocol):
+    """Opens snapshots."""
+
+    def snapshot(self, viewer: Viewer) -> AbstractAsyncContextManager[Snapshot]:
+        """One consistent read; the database is not touched before the first question."""
+
+
+class Writer(Protocol):
+    """The only way into the ledger. Every call is one transaction, or nothing."""
+
+    async def change(
+        self,
+        agency: str,
+        native_ids: Sequence[str],
+        decide: Callable[[Mapping[str, Complaint]], Sequence[Change]],
+        rejected: Sequence[Rejected] = (),
+    ) -> Position:
+        """Locks the head, reads the snapshots of `native_ids` (by native id), lets `decide` say what changes,
+        appends the events with gapless seqs, stores the snapshots and the quarantine.
+
+        `decide` is pure and quick: it runs under the lock. A cancelled caller does not cancel the write.
+
+        Returns:
+            The head after this transaction.
+        """
+
+    async def report(self, report: SourceReport, harvest: bytes | None = None) -> Position:
+        """Stores what an attempt to read an agency found, and (unless None) the connector's harvest state.
+
+        A change of `state` is an event of the ledger.
+        """
+
+    async def register(self, agencies: Sequence[Agency]) -> None:
+        """Stores what the agencies' files say. One that is missing becomes PAUSED; its complaints stay."""
+
+    async def harvest_state(self, agency: str) -> bytes | None:
+        """What `report` last stored as `harvest`."""
+
+    async def tick(self, now: datetime, limit: int = 500) -> int:
+        """Turns clocks that fell due by `now` into CLOCK_BREACHED events. Returns how many; call again at `limit`."""
+
+    async def empty(self, ids: Sequence[str]) -> None:
+        """Takes every text, name and place out of complaints. No event's seq, detail or order changes."""
+
+
+class Feed(Protocol):
+    """Live events."""
+
+    def follow(self, viewer: Viewer, filter: EventFilter, after: int) -> AsyncIterator[Event | int]:
+        """Every event after `after`, then live. An int is a seq up to which nothing matched (a checkpoint)."""
+
+    def follow_sources(self, viewer: Viewer, agencies: Collection[str] | None) -> AsyncIterator[str]:
+        """Slugs of agencies whose source report changed, as it happens."""
+
+
+class Cursors(Protocol):
+    """Seals positions, so that a cursor tells nothing and can't be made up."""
+
+    def seal_event(self, position: Position) -> str:
+        """The event cursor: the same string for every viewer, filter and transport."""
+
+    def open_event(self, cursor: str) -> Position:
+        """Raises:
+        BadCursor: not a cursor of this hub.
+        """
+
+    def seal_row(self, order: ComplaintOrder, key: RowKey) -> str:
+        """The row cursor of a list under `order`."""
+
+    def open_row(self, order: ComplaintOrder, cursor: str) -> RowKey:
+        """Raises:
+        BadCursor: not a cursor of this hub, or of another order.
+        """
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of an agency's records, each parsed alone.
+
+    Attributes:
+        total: how many records the agency says there are in all, if it says so.
+    """
+
+    records: tuple[ComplaintRecord, ...]
+    rejected: tuple[Rejected, ...] = ()
+    total: int | None = None
+
+
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
+    """What `check` found.
+
+    Attributes:
+        request: method and path, without secrets.
+        reply: the raw beginning of the reply, at most 2,000 characters, redacted.
+        page: what was made of it.
+        seconds: how long it took.
+    """
+
+    request: str
+    reply: str
+    page: Page
+    seconds: float
+
+
+class Connector(Protocol):
+    """How one agency is spoken to. Made from the agency's file; owns its connections until `aclose`."""
+
+    agency: Agency
+
+    def changes(self, since: datetime | None) -> AsyncIterator[Page]:
+        """All records that changed at or after `since` (None: all there are), page by page, any order.
+
+        The connector itself looks back as far as the agency's file says, so a record may come again.
+
+        Raises:
+            SourceError: the harvest could not be finished; pages already yielded stand.
+        """
+
+    async def fetch(self, native_ids: Sequence[str]) -> Page:
+        """These records as they are now; those that don't exist are left out."""
+
+    async def check(self) -> Probe:
+        """Asks for one small page and says what came.
+
+        Raises:
+            SourceError: it could not be read.
+        """
+
+    async def aclose(self) -> None:
+        """Ends connections. Nothing of the connector may be used afterwards."""
+
+
