@@ -237,6 +237,7 @@ class Complaint(msgspec.Struct, frozen=True, kw_only=True):
         timeline: never None here: without a log, the moves that two polls saw.
         clocks: in the order they started.
         synced_at: when the hub last saw it at the agency; None until then.
+        days_to_first_follow_up, days_to_close: working days from receipt; None until it happened.
     """
 
     id: str
@@ -279,6 +280,8 @@ class Complaint(msgspec.Struct, frozen=True, kw_only=True):
     ratings: tuple[Rating, ...] = ()
     clocks: tuple[SlaClock, ...] = ()
     external_references: tuple[ExternalReference, ...] = ()
+    days_to_first_follow_up: float | None = None
+    days_to_close: float | None = None
 
     @property
     def text(self) -> str | None:

@@ -1,0 +1,1 @@
+"""The connector kit: how agencies' systems are read."""

@@ -1,0 +1,1 @@
+"""The ledger: one gapless sequence of events, and the snapshot of every complaint."""

@@ -1,0 +1,181 @@
+"""The tables. Tortoise keeps models and migrations; hot reads and all writes go through own connections.
+
+Moments are text, RFC 3339 in UTC with milliseconds (`2021-03-23T05:12:00.000Z`): they sort as they read, are the same
+on both databases and go into an answer as they are. Nested lists are JSON text, as msgspec writes the records of
+`schema.complaint`.
+"""
+
+from __future__ import annotations
+
+from tortoise import fields
+from tortoise.models import Model
+
+#: Bits of `ComplaintRow.breached`.
+CLOCK_BITS = {"VERIFY": 1, "FIRST_FOLLOW_UP": 2, "AUTO_CLOSE": 4, "FINISH": 8}
+
+
+class HeadRow(Model):
+    """The one row whose lock orders all writers."""
+
+    id = fields.SmallIntField(primary_key=True)
+    epoch = fields.CharField(max_length=32)
+    seq = fields.BigIntField(default=0)
+    #: Counts every `report`, for caches of answers that show source health.
+    health = fields.BigIntField(default=0)
+
+    class Meta:
+        table = "head"
+
+
+class StampRow(Model):
+    """The newest seq of one agency's events, by who could see them: `public`, `hidden` or `health`."""
+
+    id = fields.CharField(max_length=96, primary_key=True)  # "<agency>/<visibility>"
+    agency = fields.CharField(max_length=64)
+    visibility = fields.CharField(max_length=16)
+    seq = fields.BigIntField()
+
+    class Meta:
+        table = "stamps"
+
+
+class EventRow(Model):
+    """One fact. Ids, field names and non-personal values only; never text."""
+
+    seq = fields.BigIntField(primary_key=True, generated=False)
+    #: None for kind SOURCE_CHANGED, the agency's own change of state (not a graph event kind).
+    complaint_id = fields.CharField(max_length=40, null=True)
+    version = fields.IntField(default=0)
+    kind = fields.CharField(max_length=24)
+    agency = fields.CharField(max_length=64)
+    origin = fields.CharField(max_length=16)
+    actor_role = fields.CharField(max_length=24, null=True)
+    actor_agency = fields.CharField(max_length=64, null=True)
+    #: The complaint right after this event, for filters.
+    status = fields.CharField(max_length=24, null=True)
+    region_code = fields.CharField(max_length=16, null=True)
+    classification = fields.CharField(max_length=48, null=True)
+    category = fields.CharField(max_length=160, null=True)
+    #: Whether the public could see the complaint just before and right after.
+    public_before = fields.BooleanField()
+    public_after = fields.BooleanField()
+    occurred_at = fields.CharField(max_length=24)
+    recorded_at = fields.CharField(max_length=24)
+    #: `schema.events.EventDetail` as JSON.
+    detail = fields.TextField()
+
+    class Meta:
+        table = "events"
+
+
+class ComplaintRow(Model):
+    """The snapshot of one complaint."""
+
+    id = fields.CharField(max_length=40, primary_key=True)
+    agency = fields.CharField(max_length=64)
+    level = fields.CharField(max_length=16)
+    native_id = fields.TextField(null=True)
+    generation = fields.IntField(default=0)
+    tracking_id = fields.TextField()
+    version = fields.IntField()
+    #: The newest event that touched it.
+    seq = fields.BigIntField()
+    #: Not confidential.
+    public = fields.BooleanField()
+    url = fields.TextField(null=True)
+    content_state = fields.CharField(max_length=16)
+    status = fields.CharField(max_length=24)
+    native_status_code = fields.TextField(null=True)
+    native_status_label = fields.TextField(null=True)
+    status_actor = fields.CharField(max_length=24, null=True)
+    status_reason = fields.TextField(null=True)
+    status_changed_at = fields.CharField(max_length=24)
+    title = fields.TextField(null=True)
+    original_text = fields.TextField(null=True)
+    edited_text = fields.TextField(null=True)
+    classification = fields.CharField(max_length=48, null=True)
+    category = fields.CharField(max_length=160, null=True)
+    #: The category's topmost ancestor.
+    top_category = fields.CharField(max_length=160, null=True)
+    native_category = fields.TextField(null=True)
+    channel = fields.CharField(max_length=24)
+    native_channel = fields.TextField(null=True)
+    incident_date = fields.CharField(max_length=10, null=True)
+    region_code = fields.CharField(max_length=16, null=True)
+    #: First group and first two groups of `region_code`.
+    province = fields.CharField(max_length=2, null=True)
+    regency = fields.CharField(max_length=5, null=True)
+    latitude = fields.FloatField(null=True)
+    longitude = fields.FloatField(null=True)
+    address = fields.TextField(null=True)
+    is_anonymous = fields.BooleanField()
+    submitted_at = fields.CharField(max_length=24)
+    #: First day of the month of submission, WIB: `2021-03-01`.
+    submitted_month = fields.CharField(max_length=10)
+    updated_at = fields.CharField(max_length=24)
+    closed_at = fields.CharField(max_length=24, null=True)
+    synced_at = fields.CharField(max_length=24, null=True)
+    due_at = fields.CharField(max_length=24, null=True)
+    #: The earliest `due_at` of running clocks that are not yet breached: what `tick` looks for.
+    next_breach_at = fields.CharField(max_length=24, null=True)
+    #: CLOCK_BITS of breached clocks that have not stopped; overdue = not 0.
+    breached = fields.SmallIntField(default=0)
+    days_to_first_follow_up = fields.FloatField(null=True)
+    days_to_close = fields.FloatField(null=True)
+    #: The rating shown, unless it is AUTO.
+    rating_score = fields.SmallIntField(null=True)
+    #: JSON, as the records of `schema.complaint`.
+    tags = fields.TextField()
+    owner_agency = fields.TextField(null=True)
+    assigned_agencies = fields.TextField()
+    copied_agencies = fields.TextField()
+    dispositions = fields.TextField()
+    timeline = fields.TextField()
+    follow_ups = fields.TextField()
+    ratings = fields.TextField()
+    clocks = fields.TextField()
+    attachments = fields.TextField()
+    external_references = fields.TextField()
+
+    class Meta:
+        table = "complaints"
+
+
+class AssignmentRow(Model):
+    """Agencies (slugs) that must act on a complaint now."""
+
+    id = fields.CharField(max_length=120, primary_key=True)  # "<agency>/<complaint id>"
+    agency = fields.CharField(max_length=64)
+    complaint_id = fields.CharField(max_length=40)
+
+    class Meta:
+        table = "assignments"
+
+
+class AgencyRow(Model):
+    """An agency, as its file says it, and the health of its source as of the last attempt."""
+
+    id = fields.CharField(max_length=64, primary_key=True)
+    #: `schema.agency.Agency` and `schema.agency.SourceReport` as JSON.
+    facts = fields.TextField()
+    report = fields.TextField(null=True)
+    #: The connector's own state between harvests.
+    harvest = fields.BinaryField(null=True)
+
+    class Meta:
+        table = "agencies"
+
+
+class QuarantineRow(Model):
+    """A record that could not be read: its shape and the reason, never its values."""
+
+    id = fields.CharField(max_length=160, primary_key=True)  # "<agency>/<digest>"
+    agency = fields.CharField(max_length=64)
+    native_id = fields.TextField(null=True)
+    reason = fields.TextField()
+    shape = fields.TextField()
+    first_seen_at = fields.CharField(max_length=24)
+    last_seen_at = fields.CharField(max_length=24)
+
+    class Meta:
+        table = "quarantine"

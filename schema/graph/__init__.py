@@ -1,0 +1,1 @@
+"""The graph: the only folder that knows Strawberry."""

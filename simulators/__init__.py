@@ -1,0 +1,1 @@
+"""Seven small agencies on loopback, for demonstrations and tests."""
