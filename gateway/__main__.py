@@ -1,0 +1,5 @@
+"""`python -m gateway` is `simpul`."""
+
+from gateway.cli import main
+
+main()

@@ -1,0 +1,402 @@
+"""What a record's arrival changes. Pure: the ledger calls it under the head's lock.
+
+`timeline`, `follow_ups`, `dispositions` and `ratings` of a snapshot only ever grow at the end, in the order the hub
+learned of them, because events point into them by index. Whoever shows them sorts by `occurred_at`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import msgspec
+
+from gateway.ledger.rows import to_milliseconds
+from schema.agency import Agency
+from schema.clocks import ClockLimits, WorkingCalendar, clocks, days_to_close, days_to_first_follow_up
+from schema.complaint import (
+    Actor,
+    AgencyReference,
+    Complaint,
+    ComplaintRecord,
+    ContentState,
+    Disposition,
+    FollowUp,
+    IncidentLocation,
+    Rating,
+    StatusEvent,
+    complaint_id,
+)
+from schema.events import Change, EventDetail, EventDraft, EventKind, EventOrigin
+from schema.status import TERMINAL, ActorRole
+
+Entry = TypeVar("Entry", bound=StatusEvent | FollowUp | Disposition | Rating)
+
+#: A record that did not change is written again, for its `synced_at`, at most this often.
+SEEN_AGAIN = timedelta(minutes=5)
+
+#: Fields of Complaint whose change is a ComplaintCorrected, with their names in the graph.
+CORRECTABLE = {
+    "tracking_id": "trackingId",
+    "url": "url",
+    "title": "title",
+    "original_text": "originalText",
+    "edited_text": "editedText",
+    "classification": "classification",
+    "category": "category",
+    "native_category": "nativeCategory",
+    "channel": "channel",
+    "native_channel": "nativeChannel",
+    "tags": "tags",
+    "incident_date": "incidentDate",
+    "incident_location": "incidentLocation",
+    "attachments": "attachments",
+    "is_anonymous": "isAnonymous",
+    "is_confidential": "isConfidential",
+    "submitted_at": "submittedAt",
+    "owner_agency": "ownerAgency",
+    "assigned_agencies": "assignedAgencies",
+    "copied_agencies": "copiedAgencies",
+    "external_references": "externalReferences",
+}
+_MOVED_BY_TRANSFER = frozenset({"ownerAgency", "assignedAgencies", "copiedAgencies"})
+_CONTENT = ("title", "original_text", "edited_text", "incident_location", "attachments")
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What the difference depends on besides the record.
+
+    Attributes:
+        agency: the system of record.
+        limits: the agency's service-level limits.
+        calendar: working days in the agency's zone.
+        slugs: agencies that are plugged in, by case-folded name.
+    """
+
+    agency: Agency
+    limits: ClockLimits
+    calendar: WorkingCalendar
+    slugs: Mapping[str, str]
+
+
+def decide(
+    rules: Rules, records: Iterable[ComplaintRecord], now: datetime, origin: EventOrigin
+) -> Callable[[Mapping[str, Complaint]], Sequence[Change]]:
+    """The function that the ledger calls with the snapshots it read under its lock."""
+    latest = _latest(records)
+
+    def changes(before: Mapping[str, Complaint]) -> Sequence[Change]:
+        found = (diff(rules, before.get(record.native_id), record, now, origin) for record in latest)
+        return [change for change in found if change is not None]
+
+    return changes
+
+
+def diff(
+    rules: Rules, before: Complaint | None, record: ComplaintRecord, now: datetime, origin: EventOrigin
+) -> Change | None:
+    """The change that `record` makes to the snapshot `before`, or None.
+
+    A record older than the snapshot is ignored: a late update never turns the state back.
+    """
+    if before is not None and record.updated_at is not None and to_milliseconds(record.updated_at) < before.updated_at:
+        return None
+    after = _merge(rules, before, record, now)
+    events = tuple(_events(before, after, origin))
+    if before is not None and not events:
+        if after.clocks == before.clocks and before.synced_at is not None and now - before.synced_at < SEEN_AGAIN:
+            return None
+        # Nothing that anybody can see moved, so neither may `updated_at`.
+        after = msgspec.structs.replace(after, updated_at=before.updated_at)
+    return Change(before=before, after=after, events=events)
+
+
+def _latest(records: Iterable[ComplaintRecord]) -> list[ComplaintRecord]:
+    """One record per native id: a page may hold the same record twice, in any order."""
+    latest: dict[str, ComplaintRecord] = {}
+    for record in records:
+        held = latest.get(record.native_id)
+        if held is None or not (held.updated_at and record.updated_at and record.updated_at < held.updated_at):
+            latest[record.native_id] = record
+    return list(latest.values())
+
+
+def _merge(rules: Rules, before: Complaint | None, record: ComplaintRecord, now: datetime) -> Complaint:
+    name = rules.slugs
+    dispositions = grown(before.dispositions if before else (), _dispositions(record, name))
+    follow_ups = grown(before.follow_ups if before else (), record.follow_ups)
+    ratings = grown(before.ratings if before else (), record.ratings)
+    timeline = _timeline(rules, before, record, now)
+    by_time = sorted(timeline, key=_when)
+    received = record.submitted_at or (before.submitted_at if before else _first_moment(record, timeline, now))
+    submitted_at = to_milliseconds(received)
+    limits = clocks(
+        submitted_at=submitted_at,
+        timeline=by_time,
+        follow_ups=sorted(follow_ups, key=_when),
+        dispositions=sorted(dispositions, key=_when),
+        classification=record.classification,
+        limits=rules.limits,
+        calendar=rules.calendar,
+        now=now,
+    )
+    closed_at = _closed_at(record, by_time)
+    return Complaint(
+        id=before.id if before else complaint_id(rules.agency.id, record.native_id),
+        agency=rules.agency.id,
+        native_id=record.native_id,
+        tracking_id=record.tracking_id,
+        generation=before.generation if before else 0,
+        version=before.version if before else 0,
+        status=record.status,
+        native_status=record.native_status,
+        status_actor=record.status_actor,
+        status_reason=record.status_reason,
+        status_changed_at=to_milliseconds(by_time[-1].occurred_at),
+        url=record.url,
+        classification=record.classification,
+        category=record.category,
+        native_category=record.native_category,
+        channel=record.channel,
+        native_channel=record.native_channel,
+        tags=record.tags,
+        incident_date=record.incident_date,
+        is_anonymous=record.is_anonymous,
+        is_confidential=record.is_confidential,
+        submitted_at=submitted_at,
+        updated_at=to_milliseconds(_updated_at(before, record, by_time, now)),
+        closed_at=closed_at,
+        synced_at=now,
+        owner_agency=_named(record.owner_agency, name),
+        assigned_agencies=tuple(_known(a, name) for a in record.assigned_agencies),
+        copied_agencies=tuple(_known(a, name) for a in record.copied_agencies),
+        dispositions=dispositions,
+        timeline=timeline,
+        follow_ups=follow_ups,
+        ratings=ratings,
+        clocks=limits,
+        external_references=record.external_references,
+        days_to_first_follow_up=days_to_first_follow_up(
+            submitted_at=submitted_at, follow_ups=follow_ups, timeline=timeline, calendar=rules.calendar
+        ),
+        days_to_close=days_to_close(submitted_at=submitted_at, closed_at=closed_at, calendar=rules.calendar),
+        **_content(before, record),
+    )
+
+
+def _content(before: Complaint | None, record: ComplaintRecord) -> dict[str, Any]:
+    """Texts, place and files: what came, or what was known if the record came without any; nothing once erased."""
+    if before is not None and before.content_state is ContentState.ERASED:
+        return {"content_state": ContentState.ERASED}
+    bare = record.title is None and record.original_text is None and record.edited_text is None
+    source = before if before is not None and bare and record.incident_location is None else record
+    content = {field: getattr(source, field) for field in _CONTENT}
+    content["incident_location"] = _located(content["incident_location"])
+    return content
+
+
+def _located(location: IncidentLocation | None) -> IncidentLocation | None:
+    return None if location == IncidentLocation() else location
+
+
+def _timeline(
+    rules: Rules, before: Complaint | None, record: ComplaintRecord, now: datetime
+) -> tuple[StatusEvent, ...]:
+    """The snapshot's status log, grown by what the agency's log, or else the status itself, has to tell."""
+    held = before.timeline if before else ()
+    told = [_completed(rules.agency.id, entry) for entry in record.timeline or ()]
+    grew = grown(held, told)
+    last = max(grew, key=_when, default=None)
+    if last is None or last.to_status is not record.status:
+        grew = (*grew, _unlogged(rules, last, record, now))
+    return _chained(grew)
+
+
+def _unlogged(rules: Rules, last: StatusEvent | None, record: ComplaintRecord, now: datetime) -> StatusEvent:
+    """The move that no log tells: what two polls saw."""
+    moment = (
+        record.status_changed_at or (record.updated_at if last else record.submitted_at) or record.updated_at or now
+    )
+    return StatusEvent(
+        to_status=record.status,
+        native_status=record.native_status,
+        actor=Actor(record.status_actor, rules.agency.id) if record.status_actor else None,
+        note=record.status_reason,
+        occurred_at=max(moment, last.occurred_at) if last else moment,
+    )
+
+
+def _completed(agency: str, entry: StatusEvent) -> StatusEvent:
+    """A log entry whose actor, if it is of the agency, names the agency."""
+    if entry.actor is None or entry.actor.agency is not None or entry.actor.role is not ActorRole.AGENCY:
+        return entry
+    return msgspec.structs.replace(entry, actor=Actor(entry.actor.role, agency))
+
+
+def _chained(log: Sequence[StatusEvent]) -> tuple[StatusEvent, ...]:
+    """The log in its order, each `from_status` set to where the entry before it, by time, led."""
+    chained = list(log)
+    source = None
+    for i in sorted(range(len(log)), key=lambda i: log[i].occurred_at):
+        if log[i].from_status is not source:
+            chained[i] = msgspec.structs.replace(log[i], from_status=source)
+        source = log[i].to_status
+    return tuple(chained)
+
+
+def grown(held: tuple[Entry, ...], told: Sequence[Entry]) -> tuple[Entry, ...]:
+    """`held` in its order, each entry as it is told now, then what is new in `told`.
+
+    Entries are the same by moment and kind, not by text: an agency may correct what it wrote. What is no longer told
+    is kept.
+    """
+    told_by_key = dict(_keyed(told))
+    kept = [(key, told_by_key.pop(key, entry)) for key, entry in _keyed(held)]
+    return (*(entry for _, entry in kept), *told_by_key.values())
+
+
+def _keyed(entries: Iterable[Entry]) -> Iterator[tuple[Hashable, Entry]]:
+    """Each entry with a key that is unique in its list: equal ones are numbered."""
+    seen: Counter[Hashable] = Counter()
+    for entry in entries:
+        key = _key(entry)
+        seen[key] += 1
+        yield (key, seen[key]), entry
+
+
+def _key(entry: StatusEvent | FollowUp | Disposition | Rating) -> Hashable:
+    if isinstance(entry, StatusEvent):
+        return entry.occurred_at, entry.to_status
+    if isinstance(entry, FollowUp):
+        return entry.occurred_at, entry.kind
+    if isinstance(entry, Disposition):
+        return entry.occurred_at, entry.to_agency.name
+    return entry.occurred_at, entry.source
+
+
+def _when(entry: StatusEvent | FollowUp | Disposition | Rating) -> datetime:
+    return entry.occurred_at
+
+
+def _first_moment(record: ComplaintRecord, timeline: Sequence[StatusEvent], now: datetime) -> datetime:
+    """The moment of receipt where it is not told: the log's first, else now."""
+    return min((entry.occurred_at for entry in timeline), default=now) if record.timeline else now
+
+
+def _updated_at(
+    before: Complaint | None, record: ComplaintRecord, timeline: Sequence[StatusEvent], now: datetime
+) -> datetime:
+    if record.updated_at is not None:
+        return record.updated_at
+    if before is None:
+        moments = [timeline[-1].occurred_at, *(f.occurred_at for f in record.follow_ups)]
+        return max(moments)
+    return now
+
+
+def _closed_at(record: ComplaintRecord, timeline: Sequence[StatusEvent]) -> datetime | None:
+    if record.status not in TERMINAL:
+        return None
+    return to_milliseconds(record.closed_at or timeline[-1].occurred_at)
+
+
+def _dispositions(record: ComplaintRecord, slugs: Mapping[str, str]) -> tuple[Disposition, ...]:
+    return tuple(
+        msgspec.structs.replace(d, from_agency=_named(d.from_agency, slugs), to_agency=_known(d.to_agency, slugs))
+        for d in record.dispositions
+    )
+
+
+def _named(reference: AgencyReference | None, slugs: Mapping[str, str]) -> AgencyReference | None:
+    return None if reference is None else _known(reference, slugs)
+
+
+def _known(reference: AgencyReference, slugs: Mapping[str, str]) -> AgencyReference:
+    """The reference with the slug of the agency of that name, if one is plugged in."""
+    slug = reference.agency or slugs.get(reference.name.casefold())
+    return reference if slug == reference.agency else msgspec.structs.replace(reference, agency=slug)
+
+
+def _events(before: Complaint | None, after: Complaint, origin: EventOrigin) -> Iterator[EventDraft]:
+    """Visibility first, since it decides who may see the rest; then what happened, by the agency's clock."""
+    happened = sorted(_happenings(before, after, origin), key=lambda draft: draft.occurred_at)
+    status = before.status if before else after.timeline[0].to_status
+    if before is None:
+        yield EventDraft(
+            kind=EventKind.SUBMITTED,
+            status=status,
+            occurred_at=after.submitted_at,
+            origin=origin,
+            actor=Actor(ActorRole.REPORTER),
+        )
+    else:
+        yield from _corrected(before, after, origin, any(d.kind is EventKind.TRANSFERRED for d in happened))
+    for draft in happened:
+        status = draft.detail.to_status or status
+        yield msgspec.structs.replace(draft, status=status)
+
+
+def _corrected(before: Complaint, after: Complaint, origin: EventOrigin, transferred: bool) -> Iterator[EventDraft]:
+    changed = [name for field, name in CORRECTABLE.items() if getattr(before, field) != getattr(after, field)]
+    if transferred:
+        changed = [name for name in changed if name not in _MOVED_BY_TRANSFER]
+    changed += [name for name, field in _REWRITTEN.items() if _rewritten(getattr(before, field), getattr(after, field))]
+    if not changed:
+        return
+    published = before.is_confidential and not after.is_confidential
+    yield EventDraft(
+        # To the public, a complaint that stops being confidential is a new one.
+        kind=EventKind.SUBMITTED if published else EventKind.CORRECTED,
+        status=after.status,
+        occurred_at=after.updated_at,
+        origin=origin,
+        detail=EventDetail() if published else EventDetail(changed_fields=tuple(changed)),
+    )
+
+
+_REWRITTEN = {"timeline": "timeline", "followUps": "follow_ups", "dispositions": "dispositions"}
+
+
+def _rewritten(before: Sequence[object], after: Sequence[object]) -> bool:
+    """An entry that was there reads differently now."""
+    return any(_as_told(old) != _as_told(new) for old, new in zip(before, after, strict=False))
+
+
+def _as_told(entry: object) -> object:
+    # An earlier move that comes to light changes where the next one came from; nobody rewrote that.
+    return msgspec.structs.replace(entry, from_status=None) if isinstance(entry, StatusEvent) else entry
+
+
+def _happenings(before: Complaint | None, after: Complaint, origin: EventOrigin) -> Iterator[EventDraft]:
+    """Everything that is in `after` and was not in `before`, each once."""
+
+    def draft(kind: EventKind, when: datetime, actor: Actor | None, **detail: Any) -> EventDraft:
+        return EventDraft(
+            kind=kind, status=after.status, occurred_at=when, origin=origin, actor=actor, detail=EventDetail(**detail)
+        )
+
+    seen = before.timeline if before else after.timeline[:1]
+    for i, entry in enumerate(after.timeline[len(seen) :], len(seen)):
+        yield draft(
+            EventKind.STATUS_CHANGED,
+            entry.occurred_at,
+            entry.actor,
+            from_status=entry.from_status,
+            to_status=entry.to_status,
+            entry=i,
+        )
+    held = len(before.follow_ups) if before else 0
+    for i, follow_up in enumerate(after.follow_ups[held:], held):
+        yield draft(EventKind.FOLLOW_UP_ADDED, follow_up.occurred_at, follow_up.actor, entry=i)
+    held = len(before.dispositions) if before else 0
+    for i, disposition in enumerate(after.dispositions[held:], held):
+        yield draft(EventKind.TRANSFERRED, disposition.occurred_at, None, entry=i)
+    held = len(before.ratings) if before else 0
+    for i, rating in enumerate(after.ratings[held:], held):
+        yield draft(EventKind.RATED, rating.occurred_at, None, entry=i)
+    known = {(c.kind, c.started_at) for c in before.clocks if c.breached} if before else set()
+    for clock in after.clocks:
+        if clock.breached and clock.breached_at and (clock.kind, clock.started_at) not in known:
+            yield draft(EventKind.CLOCK_BREACHED, clock.breached_at, Actor(ActorRole.SYSTEM), clock=clock.kind)

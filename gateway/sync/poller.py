@@ -1,0 +1,179 @@
+"""One agency's poller: reads what changed, hands it to the ledger, says how it went."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import msgspec
+import structlog
+
+from gateway.sync.diff import Rules, decide
+from schema.agency import SourceProblem, SourceReport, SourceState
+from schema.errors import Incomplete, SourceError, SourceFailure
+from schema.events import EventOrigin
+from schema.ports import Clock, Connector, Page, Writer
+
+log = structlog.get_logger(__name__)
+
+#: Told of every page: slug, records so far, records in all if the agency says so.
+OnPage = Callable[[str, int, int | None], None]
+
+#: A full harvest with less than this share of the one before is not believed.
+PLAUSIBLE_SHARE = 0.5
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """How often an agency is asked, in seconds.
+
+    Attributes:
+        every: between two attempts while all is well.
+        stale_after: lag from which the mirror is called stale.
+        longest: between two attempts while it fails.
+    """
+
+    every: float
+    stale_after: float
+    longest: float
+
+    def after_failures(self, failures: int, retry_after: float | None) -> float:
+        """The wait before the next attempt: doubling up to `longest`, with full jitter above `every`.
+
+        An agency that says when to come back is believed, up to `longest`.
+        """
+        longest = max(self.longest, self.every)
+        reach = min(self.every * 2 ** min(failures, 16), longest)
+        wait = random.uniform(self.every, reach)  # noqa: S311 - spreads load, hides nothing
+        return max(wait, min(retry_after or 0.0, longest))
+
+
+class Harvest(msgspec.Struct, frozen=True):
+    """What is remembered between attempts.
+
+    Attributes:
+        since: the newest change read so far, by the agency's clock; the next harvest starts there.
+        records: how many records the last full harvest brought.
+    """
+
+    since: datetime | None = None
+    records: int = 0
+
+
+class Poller:
+    """Owns the reading of one agency. `harvest` is one attempt; `run` is the task that never ends."""
+
+    def __init__(
+        self,
+        *,
+        connector: Connector,
+        writer: Writer,
+        rules: Rules,
+        pace: Pace,
+        clock: Clock,
+        report: SourceReport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        on_page: OnPage = lambda slug, records, total: None,
+    ) -> None:
+        self.slug = connector.agency.id
+        self.connector = connector
+        self._writer = writer
+        self._rules = rules
+        self._pace = pace
+        self._clock = clock
+        self._sleep = sleep
+        self._on_page = on_page
+        self._report = report or SourceReport(agency=self.slug)
+        self._failures = 0
+        self._wait = pace.every
+
+    async def run(self) -> None:
+        """Polls until cancelled."""
+        # Hubs that start together must not ask together.
+        await self._sleep(random.uniform(0, min(1.0, self._pace.every)))  # noqa: S311
+        while True:
+            await self.harvest()
+            await self._sleep(self._wait)
+
+    async def harvest(self) -> SourceReport:
+        """One attempt to read everything that changed. Never raises for the agency's faults: they are the report's."""
+        started = self._clock()
+        harvest = await self._remembered()
+        try:
+            done = await self._read(harvest, started)
+        except SourceError as error:
+            report = self._failed(error, started)
+            await self._writer.report(report)
+        except Exception as error:
+            # A fault of ours in one connector must not silence the agency's state, nor the other agencies.
+            log.exception("sync.fault", agency=self.slug)
+            report = self._failed(SourceFailure(type(error).__name__), started)
+            await self._writer.report(report)
+        else:
+            report = self._succeeded(started)
+            await self._writer.report(report, msgspec.json.encode(done))
+        self._report = report
+        return report
+
+    async def _remembered(self) -> Harvest:
+        state = await self._writer.harvest_state(self.slug)
+        return msgspec.json.decode(state, type=Harvest) if state else Harvest()
+
+    async def _read(self, harvest: Harvest, started: datetime) -> Harvest:
+        """Applies page after page. What was applied before a failure stands; `since` moves only at the end."""
+        records, newest = 0, harvest.since
+        async for page in self.connector.changes(harvest.since):
+            records += len(page.records) + len(page.rejected)
+            newest = max((r.updated_at for r in page.records if r.updated_at), default=newest)
+            await self._apply(page)
+            self._on_page(self.slug, records, page.total)
+        if harvest.since is None and records < harvest.records * PLAUSIBLE_SHARE:
+            raise Incomplete(f"{records} records where there were {harvest.records}")
+        # An agency's clock that runs ahead must not make us skip what it writes until we catch up.
+        since = min(newest, started) if newest else None
+        if harvest.since is None:
+            return Harvest(since=since, records=records)
+        return Harvest(since=max(since or harvest.since, harvest.since), records=harvest.records)
+
+    async def _apply(self, page: Page) -> None:
+        if not page.records and not page.rejected:
+            return
+        change = decide(self._rules, page.records, self._clock(), EventOrigin.SYNC)
+        await self._writer.change(self.slug, [r.native_id for r in page.records], change, page.rejected)
+
+    def _succeeded(self, started: datetime) -> SourceReport:
+        if self._report.error is not None or self._failures:
+            log.info("agency.recovered", agency=self.slug, attempts=self._failures)
+        self._failures = 0
+        self._wait = self._pace.every
+        now = self._clock()
+        lag = (now - started).total_seconds()
+        stale = lag > self._pace.stale_after
+        return SourceReport(
+            agency=self.slug,
+            state=SourceState.STALE if stale else SourceState.OK,
+            as_of=started,
+            lag_seconds=round(lag),
+            stale=stale,
+            checked_at=now,
+        )
+
+    def _failed(self, error: SourceError, started: datetime) -> SourceReport:
+        if self._failures == 0 and self._report.error is None:
+            log.warning("agency.down", agency=self.slug, code=error.code.value, reason=str(error))
+        self._failures += 1
+        # Decided once per attempt, so that the `retryAt` that people read is what happens.
+        self._wait = self._pace.after_failures(self._failures, error.retry_after)
+        now = self._clock()
+        as_of = self._report.as_of
+        since = self._report.error.since if self._report.error else started
+        return SourceReport(
+            agency=self.slug,
+            state=SourceState.DOWN,
+            as_of=as_of,
+            lag_seconds=round((now - as_of).total_seconds()) if as_of else None,
+            stale=True,
+            checked_at=now,
+            error=SourceProblem(code=error.code, since=since, retry_at=now + timedelta(seconds=self._wait)),
+        )
