@@ -23,6 +23,7 @@ SimpulError
 └── LedgerError            the hub's own storage
     ├── LedgerUnavailable    the database can't be reached: try again
     ├── MigrationsPending    run `simpul db migrate` first
+    ├── BackupUnusable       the file is no backup of such a database; nothing was touched
     └── LedgerCorrupt        what is stored can't be right: stop and ask a person
 """
 
@@ -192,6 +193,10 @@ class LedgerUnavailable(LedgerError):
 
 class MigrationsPending(LedgerError):
     """The database is older than the program."""
+
+
+class BackupUnusable(LedgerError):
+    """The file is no backup that this program can put into this database; nothing was touched."""
 
 
 class LedgerCorrupt(LedgerError):

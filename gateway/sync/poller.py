@@ -18,8 +18,11 @@ from schema.ports import Clock, Connector, Page, Writer
 
 log = structlog.get_logger(__name__)
 
-#: Told of every page: slug, records so far, records in all if the agency says so.
-OnPage = Callable[[str, int, int | None], None]
+#: Told of every page that was applied: slug, page, records of this harvest so far.
+OnPage = Callable[[str, Page, int], None]
+
+#: Told how each attempt went, once it is in the ledger.
+OnReport = Callable[[SourceReport], None]
 
 #: A full harvest with less than this share of the one before is not believed.
 PLAUSIBLE_SHARE = 0.5
@@ -74,7 +77,8 @@ class Poller:
         clock: Clock,
         report: SourceReport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        on_page: OnPage = lambda slug, records, total: None,
+        on_page: OnPage = lambda slug, page, records: None,
+        on_report: OnReport = lambda report: None,
     ) -> None:
         self.slug = connector.agency.id
         self.connector = connector
@@ -84,6 +88,7 @@ class Poller:
         self._clock = clock
         self._sleep = sleep
         self._on_page = on_page
+        self._on_report = on_report
         self._report = report or SourceReport(agency=self.slug)
         self._failures = 0
         self._wait = pace.every
@@ -114,6 +119,7 @@ class Poller:
             report = self._succeeded(started)
             await self._writer.report(report, msgspec.json.encode(done))
         self._report = report
+        self._on_report(report)
         return report
 
     async def _remembered(self) -> Harvest:
@@ -127,7 +133,7 @@ class Poller:
             records += len(page.records) + len(page.rejected)
             newest = max((r.updated_at for r in page.records if r.updated_at), default=newest)
             await self._apply(page)
-            self._on_page(self.slug, records, page.total)
+            self._on_page(self.slug, page, records)
         if harvest.since is None and records < harvest.records * PLAUSIBLE_SHARE:
             raise Incomplete(f"{records} records where there were {harvest.records}")
         # An agency's clock that runs ahead must not make us skip what it writes until we catch up.

@@ -7,8 +7,8 @@ from datetime import date
 
 from connectors.manifest import Manifest
 from gateway.sync.diff import Rules
-from gateway.sync.poller import OnPage, Pace, Poller
-from schema.agency import Agency, SourceReport
+from gateway.sync.poller import OnPage, OnReport, Pace, Poller
+from schema.agency import SourceReport
 from schema.clocks import ClockLimits, WorkingCalendar
 from schema.ports import Clock, Connector, Writer
 
@@ -27,7 +27,8 @@ def build_pollers(
     reports: Mapping[str, SourceReport],
     holidays: frozenset[date],
     clock: Clock,
-    on_page: OnPage = lambda slug, records, total: None,
+    on_page: OnPage = lambda slug, page, records: None,
+    on_report: OnReport = lambda report: None,
 ) -> list[Poller]:
     """One poller for each agency.
 
@@ -51,6 +52,7 @@ def build_pollers(
             clock=clock,
             report=reports.get(manifest.slug),
             on_page=on_page,
+            on_report=on_report,
         )
         for manifest in manifests
     ]
@@ -64,8 +66,3 @@ def pace(manifest: Manifest) -> Pace:
         stale_after=poll.stale_after,
         longest=max(poll.every, min(PATIENCE * poll.every, LONGEST_WAIT)),
     )
-
-
-def agencies_of(manifests: Iterable[Manifest]) -> list[Agency]:
-    """The agencies as the ledger registers them."""
-    return [manifest.agency() for manifest in manifests]

@@ -1,0 +1,174 @@
+"""A hub, from its settings: the ledger opened, the agencies' pollers made, the graph served."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+
+import msgspec
+from starlette.applications import Starlette
+
+from connectors.manifest import Manifest
+from connectors.registry import connect
+from connectors.secrets import Resolve
+from gateway.app import build_app
+from gateway.cursor import SealedCursors, key_from_file, key_from_secret
+from gateway.execution.execute import Executor
+from gateway.health import Health
+from gateway.holidays import indonesian_holidays
+from gateway.ledger.database import open_database
+from gateway.ledger.migrate import pending
+from gateway.ledger.reader import LedgerReader
+from gateway.ledger.witness import Witness
+from gateway.ledger.writer import LedgerWriter, open_writer
+from gateway.origins import Origins
+from gateway.server import Server, listen
+from gateway.settings import Settings
+from gateway.stream.doorbell import Doorbell
+from gateway.stream.feed import LedgerFeed
+from gateway.stream.tail import Tail
+from gateway.supervisor import Work
+from gateway.sync.poller import OnPage, OnReport, Poller
+from gateway.sync.pollers import build_pollers
+from gateway.telemetry import Metrics
+from schema.errors import MigrationsPending
+from schema.graph.context import Context
+from schema.graph.schema import build
+from schema.ports import Clock, Page, Snapshot
+from schema.query import PUBLIC, Viewer
+
+#: Seconds between two looks for clocks that fell due.
+TICK = 1.0
+
+
+class Ledger(msgspec.Struct, frozen=True):
+    """An open ledger."""
+
+    reader: LedgerReader
+    writer: LedgerWriter
+
+
+def utc_now() -> datetime:
+    """The time of day."""
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def open_ledger(settings: Settings, clock: Clock = utc_now) -> AsyncIterator[Ledger]:
+    """The ledger of these settings.
+
+    Raises:
+        MigrationsPending: the message says what to run.
+        LedgerUnavailable: it can't be reached.
+    """
+    if await pending(settings.database):
+        raise MigrationsPending("the database is older than this program; run: simpul db migrate")
+    witness = Witness(settings.data_dir / "witness.json")
+    try:
+        async with (
+            open_database(settings.database) as database,
+            open_writer(database, witness, clock) as writer,
+        ):
+            yield Ledger(LedgerReader(database), writer)
+    finally:
+        witness.close()
+
+
+@asynccontextmanager
+async def open_pollers(
+    manifests: Mapping[str, Manifest],
+    ledger: Ledger,
+    secrets: Resolve,
+    on_page: OnPage = lambda slug, page, records: None,
+    on_report: OnReport = lambda report: None,
+    clock: Clock = utc_now,
+) -> AsyncIterator[Sequence[Poller]]:
+    """A poller for each agency; the agencies are registered, and their connections end with the block."""
+    await ledger.writer.register([manifest.agency() for manifest in manifests.values()])
+    async with ledger.reader.snapshot(PUBLIC) as snapshot:
+        reports = await snapshot.sources()
+    today = clock().year
+    pollers = build_pollers(
+        manifests.values(),
+        connect=lambda manifest: connect(manifest, secrets),
+        writer=ledger.writer,
+        reports=reports,
+        holidays=indonesian_holidays(range(2010, today + 3)),
+        clock=clock,
+        on_page=on_page,
+        on_report=on_report,
+    )
+    async with AsyncExitStack() as stack:
+        for poller in pollers:
+            stack.push_async_callback(poller.connector.aclose)
+        yield pollers
+
+
+async def serve(
+    settings: Settings,
+    manifests: Mapping[str, Manifest],
+    secrets: Resolve,
+    *,
+    on_started: Callable[[str], None] = lambda address: None,
+    on_page: OnPage = lambda slug, page, records: None,
+    on_report: OnReport = lambda report: None,
+) -> None:
+    """Runs a hub until it is told to stop.
+
+    Args:
+        on_started: told the hub's address once it answers.
+    """
+    metrics = Metrics()
+
+    def count(slug: str, page: Page, records: int) -> None:
+        metrics.synced(slug, read=len(page.records), rejected=len(page.rejected))
+        on_page(slug, page, records)
+
+    listener = listen(settings.host, settings.port)
+    async with open_ledger(settings) as ledger, open_pollers(manifests, ledger, secrets, count, on_report) as pollers:
+        closing = asyncio.Event()
+        await Server(
+            await _app(settings, ledger, pollers, metrics, closing), listener, closing, on_started
+        ).run_until_stopped()
+
+
+async def _app(
+    settings: Settings, ledger: Ledger, pollers: Sequence[Poller], metrics: Metrics, closing: asyncio.Event
+) -> Starlette:
+    doorbell = Doorbell()
+    tail = Tail(ledger.reader, doorbell, metrics.ledger)
+    feed = LedgerFeed(ledger.reader, doorbell, tail)
+    cursors = SealedCursors(_key(settings))
+
+    def context(viewer: Viewer, snapshot: Snapshot) -> Context:
+        return Context(viewer=viewer, snapshot=snapshot, cursors=cursors, clock=utc_now, feed=feed)
+
+    ledger.writer.on_commit(lambda head: doorbell.ring(head.seq))
+    await tail.look()
+    return build_app(
+        executor=Executor(build(), ledger.reader, context, lambda hit: metrics.document(hit=hit)),
+        health=Health(ledger.reader, tail, lambda: pending(settings.database)),
+        metrics=metrics,
+        origins=Origins(settings.cors_origins),
+        closing=closing,
+        background=background(ledger, tail, pollers),
+    )
+
+
+def background(ledger: Ledger, tail: Tail, pollers: Sequence[Poller]) -> dict[str, Work]:
+    """What runs beside the server, by name."""
+
+    async def clocks() -> None:
+        while True:
+            await ledger.writer.tick(utc_now())
+            await asyncio.sleep(TICK)
+
+    return {"tail": tail.run, "clocks": clocks, **{f"poll {poller.slug}": poller.run for poller in pollers}}
+
+
+def _key(settings: Settings) -> bytes:
+    if settings.secret is not None:
+        return key_from_secret(settings.secret.get_secret_value())
+    return key_from_file(settings.key_file)
