@@ -33,7 +33,9 @@ from gateway.supervisor import Work
 from gateway.sync.poller import OnPage, OnReport, Poller
 from gateway.sync.pollers import build_pollers
 from gateway.telemetry import Metrics
+from schema.agency import SourceReport
 from schema.errors import MigrationsPending
+from schema.events import Position
 from schema.graph.context import Context
 from schema.graph.schema import build
 from schema.ports import Clock, Page, Snapshot
@@ -48,6 +50,7 @@ class Ledger(msgspec.Struct, frozen=True):
 
     reader: LedgerReader
     writer: LedgerWriter
+    witness: Witness
 
 
 def utc_now() -> datetime:
@@ -71,7 +74,7 @@ async def open_ledger(settings: Settings, clock: Clock = utc_now) -> AsyncIterat
             open_database(settings.database) as database,
             open_writer(database, witness, clock) as writer,
         ):
-            yield Ledger(LedgerReader(database), writer)
+            yield Ledger(LedgerReader(database), writer, witness)
     finally:
         witness.close()
 
@@ -137,8 +140,12 @@ async def serve(
 async def _app(
     settings: Settings, ledger: Ledger, pollers: Sequence[Poller], metrics: Metrics, closing: asyncio.Event
 ) -> Starlette:
+    def looked(head: Position, sources: Mapping[str, SourceReport]) -> None:
+        ledger.witness.saw(head)
+        metrics.ledger(head.seq, sources)
+
     doorbell = Doorbell()
-    tail = Tail(ledger.reader, doorbell, metrics.ledger)
+    tail = Tail(ledger.reader, doorbell, looked)
     feed = LedgerFeed(ledger.reader, doorbell, tail)
     cursors = SealedCursors(_key(settings))
 

@@ -215,5 +215,3 @@ class Connector(Protocol):
 
     async def aclose(self) -> None:
         """Ends connections. Nothing of the connector may be used afterwards."""
-
-

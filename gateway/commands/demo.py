@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from rich.console import Console
@@ -12,7 +11,7 @@ from gateway.commands.progress import Harvesting
 from gateway.demo import DEFAULT_DATA, Simulated, demo_agencies, simulated_agencies
 from gateway.hub import serve
 from gateway.ledger.migrate import migrate
-from gateway.server import listen
+from gateway.server import listen, run
 from gateway.settings import LogLevel, Settings, load
 from gateway.telemetry import configure_logs
 
@@ -54,7 +53,7 @@ def demo(*, port: int = 8000, data: Path = DEFAULT_DATA, seed: int = 1) -> None:
     configure_logs(settings.log_format, settings.log_level)
     listen(settings.host, settings.port).close()  # a port that is taken is told before anything is started
     with simulated_agencies(data, seed) as simulated:
-        asyncio.run(_run(settings, simulated))
+        run(_run(settings, simulated))
     console.print("bye")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 
@@ -10,8 +9,9 @@ import structlog
 
 from connectors.registry import load_agencies
 from connectors.secrets import Secrets
-from gateway.hub import serve as run
+from gateway.hub import serve as run_hub
 from gateway.ledger.migrate import migrate as bring_up
+from gateway.server import run
 from gateway.settings import load
 from gateway.telemetry import configure_logs
 
@@ -30,10 +30,10 @@ def serve(*, migrate: bool = False) -> None:
     configure_logs(settings.log_format, settings.log_level)
     manifests = load_agencies(settings.agencies_dir)
     if migrate:
-        asyncio.run(bring_up(settings.database))
+        run(bring_up(settings.database))
     log.info("hub.starting", agencies=len(manifests), python=sys.version.split()[0])
-    asyncio.run(
-        run(
+    run(
+        run_hub(
             settings,
             manifests,
             Secrets(os.environ),

@@ -10,14 +10,11 @@ from __future__ import annotations
 from tortoise import fields
 from tortoise.models import Model
 
-#: Bits of `ComplaintRow.breached`.
-CLOCK_BITS = {"VERIFY": 1, "FIRST_FOLLOW_UP": 2, "AUTO_CLOSE": 4, "FINISH": 8}
-
 
 class HeadRow(Model):
     """The one row whose lock orders all writers."""
 
-    id = fields.SmallIntField(primary_key=True)
+    id = fields.SmallIntField(primary_key=True, generated=False)
     epoch = fields.CharField(max_length=32)
     seq = fields.BigIntField(default=0)
     #: Counts every `report`, for caches of answers that show source health.
@@ -40,7 +37,7 @@ class StampRow(Model):
 
 
 class EventRow(Model):
-    """One fact. Ids, field names and non-personal values only; never text."""
+    """One fact. Ids, field names and non-personal values only, never text."""
 
     seq = fields.BigIntField(primary_key=True, generated=False)
     #: None for kind SOURCE_CHANGED, the agency's own change of state (not a graph event kind).
@@ -118,7 +115,7 @@ class ComplaintRow(Model):
     due_at = fields.CharField(max_length=24, null=True)
     #: The earliest `due_at` of running clocks that are not yet breached: what `tick` looks for.
     next_breach_at = fields.CharField(max_length=24, null=True)
-    #: CLOCK_BITS of breached clocks that have not stopped; overdue = not 0.
+    #: `rows.CLOCK_BITS` of breached clocks that have not stopped (overdue: not 0).
     breached = fields.SmallIntField(default=0)
     days_to_first_follow_up = fields.FloatField(null=True)
     days_to_close = fields.FloatField(null=True)

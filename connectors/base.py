@@ -1,0 +1,65 @@
+"""What the kinds of connectors share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import msgspec
+
+from connectors.http import Http
+from connectors.manifest import Manifest
+from connectors.quarantine import reject
+from schema.complaint import ComplaintRecord, Rejected
+from schema.errors import RecordError
+from schema.ports import Connector, Page
+
+
+class Connect(Protocol):
+    """Makes a connector. It owns `http` and closes it in `aclose`; nothing is opened before the first request.
+
+    Raises:
+        ConfigError: the agency's file lacks something that the kind needs.
+    """
+
+    def __call__(self, manifest: Manifest, http: Http) -> Connector: ...
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """A way of speaking to agencies: what an entry point of the group `simpul.connectors` names.
+
+    Attributes:
+        settings: struct of the file's table that is named like the kind.
+        connect: makes the connector of one agency.
+    """
+
+    settings: type[msgspec.Struct]
+    connect: Connect
+
+
+def page_of(
+    raws: Iterable[object],
+    parse: Callable[[object], ComplaintRecord],
+    total: int | None = None,
+    native_id: Callable[[object], str | None] = lambda raw: None,
+) -> Page:
+    """Parses each record alone: the good ones are kept, the bad ones rejected, none of them harms another.
+
+    Args:
+        parse: raises RecordError.
+        native_id: reads the key of a record that `parse` refused, for the quarantine.
+    """
+    records: list[ComplaintRecord] = []
+    rejected: list[Rejected] = []
+    for raw in raws:
+        try:
+            records.append(parse(raw))
+        except RecordError as error:
+            rejected.append(reject(raw, error, native_id(raw)))
+    return Page(records=tuple(records), rejected=tuple(rejected), total=total)
+
+
+def look_back(since: datetime | None, seconds: float) -> datetime | None:
+    """Where to read from: some time before `since`, for what the agency filed late under an earlier moment."""
+    return since - timedelta(seconds=seconds) if since else None

@@ -1,0 +1,1 @@
+"""SP4N-LAPOR!'s REST dialect, reading."""

@@ -1,0 +1,252 @@
+"""GeoReport v2 over HTTP: windows of time, pages where the server has them, one request by its id."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import quote
+
+import msgspec
+import orjson
+
+from connectors.base import Kind, look_back, page_of
+from connectors.fields import Section
+from connectors.http import Http
+from connectors.manifest import Manifest
+from connectors.open311.payload import read_requests, read_services
+from connectors.open311.wire import Reader
+from connectors.paging import Batch, ByPage, FetchPage, Params, batches
+from connectors.preview import preview
+from connectors.reply import Reply
+from schema.errors import HttpFailure, Incomplete, SourceError
+from schema.ports import Clock, Page, Probe
+
+_PROBE: Final = 5
+_SHORTEST: Final = timedelta(seconds=1)
+_CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]{1,40})", re.IGNORECASE)
+_TOTALS: Final = ("x-total-count", "x-result-count")
+_ACCEPT: Final = {"json": "application/json", "xml": "text/xml, application/xml"}
+
+Count = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+Days = Annotated[int, msgspec.Meta(ge=1, le=36_500)]
+
+
+class Open311Settings(Section, frozen=True, kw_only=True):
+    """`[open311]`.
+
+    Attributes:
+        format: what is asked for; what comes is recognised by itself.
+        params: sent with each request, for instance `jurisdiction_id` or `extensions = true`.
+        first_day: no request is older than this.
+        window_days: longest span between `start_date` and `end_date`.
+        full: so many records in one reply mean that there may be more.
+        page_size: set where the server has the paging extension (`page`, `page_size`).
+        changes: where it can list by change, the two parameters for it, for instance
+            `["updated_after", "updated_before"]`. Without it, each harvest reads everything (or `reread_days`).
+        reread_days: without `changes`: how many days of requests are read again for changes of status; older ones are
+            read in the first harvest only.
+    """
+
+    format: Literal["json", "xml"] = "json"
+    params: Mapping[str, str | int | float | bool] = {}
+    first_day: date = date(2015, 1, 1)
+    window_days: Days = 90
+    full: Count = 1000
+    page_size: Count | None = None
+    changes: tuple[str, str] | None = None
+    reread_days: Days | None = None
+
+
+class Span(msgspec.Struct, frozen=True):
+    """A stretch of time to ask for, and the parameters that say so. An open end is None."""
+
+    names: tuple[str, str]
+    start: datetime
+    end: datetime | None
+
+    def params(self) -> dict[str, str]:
+        told = zip(self.names, (self.start, self.end), strict=True)
+        return {name: moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for name, moment in told if moment}
+
+
+REQUESTED: Final = ("start_date", "end_date")
+
+
+class Open311Connector:
+    """Implements `schema.ports.Connector`.
+
+    Args:
+        manifest: the agency's file; `[open311]` and the maps may be left out.
+        http: closed by `aclose`.
+        now: ends the last window.
+
+    Raises:
+        ConfigError: the table doesn't fit.
+    """
+
+    def __init__(self, manifest: Manifest, http: Http, now: Clock = lambda: datetime.now(UTC)) -> None:
+        self.agency = manifest.agency()
+        self._settings = manifest.settings_as(Open311Settings)
+        self._http, self._now = http, now
+        self._lookback = manifest.poll.lookback
+        self._reader = Reader(manifest)
+        self._asked_for_names = False
+
+    def changes(self, since: datetime | None) -> AsyncIterator[Page]:
+        """What changed since then, newest first; all there is where the server can't tell what changed."""
+        return self._harvest(look_back(since, self._lookback))
+
+    async def fetch(self, native_ids: Sequence[str]) -> Page:
+        """These records, one request each."""
+        found: list[object] = []
+        step = self._http.settings.concurrency
+        for start in range(0, len(native_ids), step):
+            some = native_ids[start : start + step]
+            for answer in await asyncio.gather(*map(self._one, some), return_exceptions=True):
+                if isinstance(answer, BaseException):
+                    raise answer
+                found += answer
+        return await self._page(found)
+
+    async def check(self) -> Probe:
+        """Asks for the last window, few records of it where the server pages."""
+        span = Span(REQUESTED, self._now() - timedelta(days=self._settings.window_days), None)
+        few = {"page": 1, "page_size": _PROBE} if self._settings.page_size else {}
+        batch = await self._fetcher(span)(self._path("requests"), few)
+        return Probe(
+            request=f"GET {self._path('requests')}",
+            # XML as JSON: the masking of what is personal goes by names of fields
+            reply=preview(msgspec.structs.replace(batch.reply, content=orjson.dumps(batch.raws, default=repr))),
+            page=await self._page(batch.raws, batch.total),
+            seconds=batch.reply.seconds,
+        )
+
+    async def aclose(self) -> None:
+        """Ends the connections."""
+        await self._http.aclose()
+
+    async def _harvest(self, since: datetime | None) -> AsyncGenerator[Page, None]:
+        spans = self._spans(since)
+        for span in spans:
+            async with aclosing(self._read(span)) as found:
+                async for batch in found:
+                    yield await self._page(batch.raws, batch.total if since is None and len(spans) == 1 else None)
+
+    def _spans(self, since: datetime | None) -> list[Span]:
+        """What to ask for, newest first."""
+        settings, end = self._settings, self._now()
+        if since and settings.changes:
+            return [Span(settings.changes, since, None)]
+        start = datetime.combine(settings.first_day, time(), UTC)
+        if since and settings.reread_days:
+            start = max(start, end - timedelta(days=settings.reread_days))
+        return _windows(start, end, timedelta(days=settings.window_days))
+
+    def _read(self, span: Span) -> AsyncGenerator[Batch, None]:
+        return self._paged(span) if self._settings.page_size else self._halved(span)
+
+    async def _paged(self, span: Span) -> AsyncGenerator[Batch, None]:
+        paging = ByPage(page="page", size="page_size", count=self._settings.page_size or 1)
+        async for batch in batches(paging, self._path("requests"), self._fetcher(span)):
+            yield batch
+
+    async def _halved(self, span: Span) -> AsyncGenerator[Batch, None]:
+        """One reply; if it is full, the two halves of the span instead, the newer first.
+
+        Raises:
+            Incomplete: one second holds more than a reply may.
+        """
+        spans = [span]
+        while spans:
+            span = spans.pop()
+            batch = await self._fetcher(span)(self._path("requests"), {})
+            if len(batch.raws) < self._settings.full:
+                yield batch
+                continue
+            end = span.end or self._now()
+            if end - span.start <= _SHORTEST:
+                yield batch
+                raise Incomplete(
+                    f"one second holds {len(batch.raws):,} requests or more; a reply brings no more of them"
+                )
+            middle = span.start + (end - span.start) / 2
+            spans += [Span(span.names, span.start, middle), Span(span.names, middle, span.end)]
+
+    def _fetcher(self, span: Span) -> FetchPage:
+        query = {**self._settings.params, **span.params()}
+
+        async def fetch(path: str, params: Params) -> Batch:
+            reply = await self._get(path, {**query, **params})
+            raws = read_requests(reply.content, _charset(reply))
+            return Batch(raws, raws, reply, _total(reply))
+
+        return fetch
+
+    async def _one(self, native_id: str) -> list[object]:
+        if native_id in (".", ".."):
+            return []  # would be another path
+        try:
+            reply = await self._get(self._path(f"requests/{quote(native_id, safe='')}"), self._settings.params)
+            return read_requests(reply.content, _charset(reply))
+        except HttpFailure as failure:  # as a status or, with 200, in an error document
+            if failure.status in (404, 410):
+                return []
+            raise
+
+    async def _page(self, raws: Sequence[object], total: int | None = None) -> Page:
+        if not self._asked_for_names and any(_nameless(raw) for raw in raws):
+            self._asked_for_names = True
+            self._reader.service_names.update(await self._service_names())
+        return page_of(raws, self._reader.record, total, self._reader.native_id)
+
+    async def _service_names(self) -> dict[str, str]:
+        """Names by code, asked for once; codes will do where the server has no list."""
+        try:
+            reply = await self._get(self._path("services"), self._settings.params)
+            found = read_services(reply.content, _charset(reply))
+        except SourceError:
+            return {}
+        return {
+            str(service["service_code"]): str(service["service_name"])
+            for service in found
+            if isinstance(service, dict) and service.get("service_code") and service.get("service_name")
+        }
+
+    async def _get(self, path: str, params: Mapping[str, Any]) -> Reply:
+        return await self._http.request("GET", path, params=params, headers={"Accept": _ACCEPT[self._settings.format]})
+
+    def _path(self, resource: str) -> str:
+        return f"/{resource}.{self._settings.format}"
+
+
+def _windows(start: datetime, end: datetime, length: timedelta) -> list[Span]:
+    """From the newest, whose end is open, to the oldest. Neighbours share a moment, so nothing falls between them."""
+    spans: list[Span] = []
+    upper: datetime | None = None
+    while (upper or end) > start:
+        lower = max(start, (upper or end) - length)
+        spans.append(Span(REQUESTED, lower, upper))
+        upper = lower
+    return spans
+
+
+def _nameless(raw: object) -> bool:
+    return isinstance(raw, dict) and bool(raw.get("service_code")) and not raw.get("service_name")
+
+
+def _charset(reply: Reply) -> str | None:
+    named = _CHARSET.search(reply.headers.get("content-type", ""))
+    return named[1] if named else None
+
+
+def _total(reply: Reply) -> int | None:
+    """What the reply's headers say there is, over all its pages."""
+    told = next((reply.headers[name] for name in _TOTALS if name in reply.headers), "")
+    return int(told) if told.isascii() and told.isdecimal() and len(told) < 10 else None
+
+
+KIND: Final = Kind(settings=Open311Settings, connect=Open311Connector)

@@ -1,0 +1,82 @@
+"""From an agency's file to its connector: which kinds there are, and who plays them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Final
+
+from connectors.base import Kind
+from connectors.http import Transport, http_for
+from connectors.manifest import Manifest, load_manifests
+from connectors.secrets import Resolve
+from schema.ports import Connector
+
+#: The group in which a third party's package names its kinds: `mine = "my_package.connector:KIND"`.
+GROUP: Final = "simpul.connectors"
+
+#: Imported when first used, so that a hub without XML agencies never loads an XML parser.
+BUILT_IN: Final[Mapping[str, str]] = {
+    "lapor": "connectors.lapor.connector",
+    "open311": "connectors.open311.connector",
+    "rest": "connectors.rest.connector",
+}
+
+
+def kinds() -> list[str]:
+    """The names of all kinds, built in and installed."""
+    return sorted({*BUILT_IN, *(point.name for point in entry_points(group=GROUP))})
+
+
+def kind_of(manifest: Manifest) -> Kind:
+    """The kind that an agency's file asks for. A built-in name can't be taken over.
+
+    Raises:
+        ConfigError: there is none of that name, or what is installed under it is no kind.
+    """
+    if module := BUILT_IN.get(manifest.kind):
+        found = import_module(module).KIND
+    else:
+        point = next(iter(entry_points(group=GROUP, name=manifest.kind)), None)
+        if point is None:
+            raise manifest.error(f"no kind is called {manifest.kind!r}", "kind", kinds())
+        found = _loaded(point, manifest)
+    if not isinstance(found, Kind):
+        raise manifest.error("what is installed under this name is not a connectors.base.Kind", "kind")
+    return found
+
+
+def _loaded(point: EntryPoint, manifest: Manifest) -> object:
+    try:
+        return point.load()
+    except Exception as error:  # a stranger's package: whatever its import raises must not end the hub
+        raise manifest.error(f"the package behind it can't be imported ({type(error).__name__})", "kind") from error
+
+
+def load_agencies(directory: Path) -> dict[str, Manifest]:
+    """All agencies' files of a directory, by slug, each checked to the last key.
+
+    Raises:
+        ConfigError: names the bad file.
+    """
+    manifests = load_manifests(directory)
+    for manifest in manifests.values():
+        manifest.settings_as(kind_of(manifest).settings)
+    return manifests
+
+
+def connect(manifest: Manifest, secrets: Resolve, *, transport: Transport | None = None) -> Connector:
+    """The connector of an agency. Nothing is sent yet.
+
+    Args:
+        secrets: resolves the references in the file, for instance `Secrets(os.environ)`.
+        transport: replaces the network, in tests.
+
+    Raises:
+        ConfigError: the file asks for something that isn't there.
+    """
+    kind = kind_of(manifest)
+    manifest.settings_as(kind.settings)
+    return kind.connect(manifest, http_for(manifest, secrets, transport=transport))

@@ -1,0 +1,112 @@
+"""What an operator can set: environment variables that begin with `SIMPUL_`, each with its default."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from schema.errors import ConfigError
+
+PREFIX = "SIMPUL_"
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """The least important lines that are still written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Settings(BaseSettings):
+    """The hub's settings. `load` reads them; a value given to it wins over the environment."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
+
+    data_dir: Path = Field(
+        default=Path("data"),
+        description="Folder of what the hub keeps on disk: the SQLite database, its witness, the sealing key.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="The ledger: `sqlite://PATH` or `postgres://USER@HOST:PORT/NAME`. "
+        "Default: `simpul.db` in the data folder.",
+        repr=False,
+    )
+    agencies_dir: Path = Field(default=Path("agencies"), description="Folder of the agencies' files, one TOML each.")
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Origins whose pages may ask the hub, separated by commas: `https://lapor.example.go.id`. "
+        "`localhost` means any port of this machine; `*` any origin, without cookies. Default: none but its own.",
+    )
+    secret: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="At least 32 characters that cursors are sealed with; the same on every replica. "
+        "Default: a key made at the first start, in the data folder.",
+    )
+    log_format: LogFormat = Field(default=LogFormat.TEXT, description="`text` for people, `json` for machines.")
+    log_level: LogLevel = Field(default=LogLevel.INFO, description="`debug`, `info`, `warning` or `error`.")
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            scheme, separator, rest = origin.partition("://")
+            if origin in ("*", "localhost"):
+                continue
+            if scheme not in ("http", "https") or not separator or not rest or "/" in rest or "*" in rest:
+                raise ValueError(f"{origin!r} is not an origin: scheme and host, no path")
+        return value
+
+    @property
+    def database(self) -> str:
+        """Address of the ledger."""
+        return self.database_url or f"sqlite://{self.data_dir / 'simpul.db'}"
+
+    @property
+    def key_file(self) -> Path:
+        """Where the sealing key is kept when no secret is set."""
+        return self.data_dir / "cursor.key"
+
+
+def load(**values: Any) -> Settings:
+    """Settings from the environment; `values` win over it.
+
+    Raises:
+        ConfigError: names the variable and what would do.
+    """
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise _told(error.errors(include_url=False)[0]) from None
+
+
+def _told(problem: ErrorDetails) -> ConfigError:
+    name = str(problem["loc"][0]) if problem["loc"] else ""
+    field = Settings.model_fields.get(name)
+    kind = field.annotation if field else None
+    allowed = tuple(kind) if isinstance(kind, type) and issubclass(kind, StrEnum) else ()
+    return ConfigError(problem["msg"].removeprefix("Value error, "), key=PREFIX + name.upper(), allowed=allowed)

@@ -1,0 +1,1 @@
+"""Live: what happens in the ledger, as it happens, to whoever listens."""

@@ -1,0 +1,149 @@
+"""Metrics and logs. No personal data in either: labels are the hub's own words and agencies' slugs."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from gateway.settings import LogFormat, LogLevel
+from schema.agency import SourceReport, SourceState
+
+#: Seconds; the hub answers most queries within the first three.
+LATENCIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+class Metrics:
+    """Everything that is counted. One registry per hub, so that two in one process don't mix."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._requests = self._counter("requests", "Operations, by kind and outcome.", "transport", "kind", "outcome")
+        self._seconds = Histogram(
+            "simpul_request_seconds",
+            "Time to answer an operation; not for subscriptions.",
+            ["transport", "kind"],
+            buckets=LATENCIES,
+            registry=self.registry,
+        )
+        self._documents = self._counter("documents", "Looks into the cache of parsed documents.", "result")
+        self._streams = self._gauge("live_streams", "Subscriptions that run now.", "transport")
+        self._sockets = self._gauge("sockets", "WebSocket connections that are open now.")
+        self._head = self._gauge("ledger_head", "Seq of the newest event.")
+        self._state = self._gauge("source_state", "1 for the state that an agency's source is in.", "agency", "state")
+        self._lag = self._gauge("source_lag_seconds", "Lag of an agency's mirror at the last attempt.", "agency")
+        self._quarantined = self._gauge("quarantined", "Records set aside as unreadable.", "agency")
+        self._unmapped = self._gauge("unmapped", "Complaints whose status word is mapped nowhere.", "agency")
+        self._records = self._counter("sync_records", "Records read from an agency.", "agency", "outcome")
+        self._deaths = self._counter("task_deaths", "Background tasks that died and were started again.", "task")
+        # Looking a labelled child up costs more than counting with it.
+        self._requests_of = cache(self._requests.labels)
+        self._seconds_of = cache(self._seconds.labels)
+        self._document_hit, self._document_miss = self._documents.labels("hit"), self._documents.labels("miss")
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"simpul_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"simpul_{name}", text, labels, registry=self.registry)
+
+    def answered(self, transport: str, kind: str, outcome: str, seconds: float | None = None) -> None:
+        """An operation ended. `kind` is query, mutation, subscription or unknown; `outcome` ok, partial or refused."""
+        self._requests_of(transport, kind, outcome).inc()
+        if seconds is not None:
+            self._seconds_of(transport, kind).observe(seconds)
+
+    def document(self, *, hit: bool) -> None:
+        """A document was asked of the cache."""
+        (self._document_hit if hit else self._document_miss).inc()
+
+    def streams(self, transport: str, change: int) -> None:
+        """Subscriptions began (+1) or ended (-1)."""
+        self._streams.labels(transport).inc(change)
+
+    def sockets(self, change: int) -> None:
+        """A WebSocket opened (+1) or closed (-1)."""
+        self._sockets.inc(change)
+
+    def synced(self, agency: str, *, read: int, rejected: int = 0) -> None:
+        """A page of an agency's records came in."""
+        self._records.labels(agency, "read").inc(read)
+        self._records.labels(agency, "rejected").inc(rejected)
+
+    def died(self, task: str) -> None:
+        """A background task died."""
+        self._deaths.labels(task).inc()
+
+    def ledger(self, head: int, sources: Mapping[str, SourceReport]) -> None:
+        """How far the ledger is and how the agencies are."""
+        self._head.set(head)
+        for slug, report in sources.items():
+            for state in SourceState:
+                self._state.labels(slug, state.value).set(report.state is state)
+            if report.lag_seconds is not None:
+                self._lag.labels(slug).set(report.lag_seconds)
+            self._quarantined.labels(slug).set(report.quarantined)
+            self._unmapped.labels(slug).set(report.unmapped)
+
+    def page(self) -> bytes:
+        """As Prometheus reads it."""
+        return generate_latest(self.registry)
+
+
+class MetricsEndpoint:
+    """`/metrics`."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if Request(scope).method not in ("GET", "HEAD"):
+            response = Response(status_code=405, headers={"allow": "GET, HEAD"})
+        else:
+            response = Response(self._metrics.page(), headers={"content-type": CONTENT_TYPE_LATEST})
+        await response(scope, receive, send)
+
+
+def configure_logs(format: LogFormat, level: LogLevel) -> None:
+    """Sends the program's and its libraries' log lines to stderr, all in one format. Called once, by the command."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if format is LogFormat.JSON
+        # Its usual tracebacks print local variables, and those hold what people wrote.
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    )
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    traceback: list[Any] = [structlog.processors.format_exc_info] if format is LogFormat.JSON else []
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(level.value),
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *traceback, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.value.upper())
+    # It logs the whole address of a WebSocket at INFO, and an address may carry what a person typed.
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

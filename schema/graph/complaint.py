@@ -1,0 +1,231 @@
+"""The complaint (laporan)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TypeVar
+
+import strawberry
+
+from schema import categories, labels
+from schema import complaint as records
+from schema.complaint import Channel, Classification, ContentState
+from schema.graph import steps
+from schema.graph.agency import Agency, held_by, report_of
+from schema.graph.category import Category
+from schema.graph.context import Info
+from schema.graph.delivery import Delivery
+from schema.graph.directives import Audience, described, field, object_type, sees, sized
+from schema.graph.entries import (
+    AgencyReference,
+    Attachment,
+    Disposition,
+    ExternalReference,
+    FollowUp,
+    IncidentLocation,
+    NativeStatus,
+    Rating,
+    Reporter,
+    SlaClock,
+    StatusEvent,
+)
+from schema.graph.journey import Journey
+from schema.graph.label import InLanguage
+from schema.graph.link import ComplaintLink, LinkSuggestion, Routing
+from schema.graph.node import Node
+from schema.graph.page import MOST_ENTRIES, Newest, page_size
+from schema.graph.scalars import URL
+from schema.query import Language
+from schema.status import ActorRole, ComplaintStatus
+
+T = TypeVar("T")
+
+
+@described(
+    "What can be done to a complaint. May grow.",
+    ADD_FOLLOW_UP="Reply or answer.",
+    TRANSFER="Hand it to another agency.",
+    CHANGE_STATUS="Move it to one of `Complaint.nextStatuses`.",
+    RATE="Judge how it was solved.",
+    WITHDRAW="Take it back.",
+    LINK="Join it to another record.",
+)
+class ComplaintAction(StrEnum):
+    """What can be done to a complaint."""
+
+    ADD_FOLLOW_UP = "ADD_FOLLOW_UP"
+    TRANSFER = "TRANSFER"
+    CHANGE_STATUS = "CHANGE_STATUS"
+    RATE = "RATE"
+    WITHDRAW = "WITHDRAW"
+    LINK = "LINK"
+
+
+def _status_label(root: records.Complaint, language: InLanguage = Language.ID) -> str:
+    return labels.label("ComplaintStatus", root.status, language)
+
+
+def _classification_label(root: records.Complaint, language: InLanguage = Language.ID) -> str | None:
+    return labels.label("Classification", root.classification, language) if root.classification else None
+
+
+def _category(root: records.Complaint) -> categories.Category | None:
+    return categories.category(root.category) if root.category else None
+
+
+async def _stale(root: records.Complaint, info: Info) -> bool:
+    return root.id in info.context.outdated or (await report_of(info.context, root.agency)).stale
+
+
+def newest(entries: Sequence[T], last: int) -> Sequence[T]:
+    """The newest `last` of entries that stand oldest first.
+
+    Raises:
+        BadUserInput: negative.
+    """
+    size = page_size(last, "last", default=MOST_ENTRIES, most=MOST_ENTRIES)
+    return entries[-size:] if size else ()
+
+
+def _timeline(root: records.Complaint, last: Newest = 100) -> Sequence[records.StatusEvent]:
+    return newest(root.timeline, last)
+
+
+def _follow_ups(root: records.Complaint, info: Info, last: Newest = 100) -> Sequence[records.FollowUp]:
+    return newest([entry for entry in root.follow_ups if visible(entry, info)], last)
+
+
+def visible(follow_up: records.FollowUp, info: Info) -> bool:
+    """Whether the viewer may see the follow-up."""
+    return not follow_up.is_confidential or sees(info.context.viewer, Audience.HANDLER)
+
+
+def _journey(root: records.Complaint, info: Info) -> steps.Journey:
+    return steps.journey([root], confidential=sees(info.context.viewer, Audience.HANDLER))
+
+
+def _none(root: records.Complaint, info: Info) -> None:
+    """Nothing of the kind is kept of any complaint yet."""
+
+
+def _empty(root: records.Complaint) -> tuple[()]:
+    """The public moves nothing, and no two records are linked yet."""
+    return ()
+
+
+@object_type(
+    "A report to a public service (laporan), as one agency's system holds it. The same matter in another system is "
+    "another Complaint, joined by `links` and `journey`.\n"
+    "Confidential complaints exist only for the agencies that handle them, their reporter and oversight: not in rows, "
+    "counts, events or errors of others.",
+    of=records.Complaint,
+    key="id",
+)
+class Complaint(Node):
+    id: strawberry.ID = field("`complaint_` and 26 characters; never changes.")
+    tracking_id: str = field(
+        "The number the citizen was given (Tracking ID): the agency's, or the hub's for one submitted here. "
+        "Unique within the agency."
+    )
+    agency: Agency = field("The agency whose system holds this record.", held_by)
+    native_id: str | None = field(
+        "The record's key in the agency's system; null until a submitted complaint is acknowledged."
+    )
+    url: URL | None = field("Where a person can read it in the agency's own system.")
+
+    status: ComplaintStatus = field("Canonical status.")
+    status_label: str = field("The status in words.", _status_label)
+    native_status: NativeStatus | None = field(
+        "The agency's own word; null until it has one. Shown beside the canonical status."
+    )
+    status_actor: ActorRole | None = field("Who made the last move; null when the agency does not say.")
+    status_reason: str | None = field("Why it was postponed, archived, rejected or closed, as the agency wrote it.")
+    status_changed_at: datetime = field("When the status last moved.")
+    next_statuses: list[ComplaintStatus] = field(
+        "Legal next states for this viewer, for buttons. Empty when the viewer may not move it.", _empty
+    )
+    viewer_actions: list[ComplaintAction] = field("What this viewer may do with it, for buttons.", _empty)
+
+    content_state: ContentState = field(
+        "Whether title, texts, location, follow-up texts and attachments can be shown, and if not, why they are null."
+    )
+    title: str | None = field("The citizen's headline.")
+    text: str | None = field(
+        "What to show: `editedText`, else `originalText`. Personal data redacted, as in all texts."
+    )
+    original_text: str | None = field("As the citizen wrote it (isi laporan awal).")
+    edited_text: str | None = field("As an admin rewrote it (isi laporan akhir).")
+    classification: Classification | None = field("Klasifikasi; null when the agency has none.")
+    classification_label: str | None = field("The classification in words.", _classification_label)
+    category: Category | None = field(
+        "The deepest category known; null when the agency's has no counterpart.", _category
+    )
+    native_category: str | None = field("The agency's own word for it.")
+    channel: Channel = field("How it came (kanal).")
+    native_channel: str | None = field("The agency's own word for it.")
+    tags: list[str] = field("The agency's own keywords.")
+    incident_date: date | None = field("Day of the incident.")
+    incident_location: IncidentLocation | None = field("Place of the incident (lokasi kejadian).")
+    attachments: list[Attachment] = field("Files that came with it.", size=sized(5))
+
+    is_anonymous: bool = field("The reporter's identity is hidden from everyone, the agency too.")
+    is_confidential: bool = field(
+        "The content is hidden from the public. Always false for a viewer from the public, who sees no others."
+    )
+    reporter: Reporter | None = field(
+        "Null unless the complaint is not anonymous, the agency's file asks for it to be kept, "
+        "and the viewer handles it.",
+        _none,
+        to=Audience.IDENTITY,
+    )
+
+    submitted_at: datetime = field(
+        "Moment of receipt by the agency; where it is not told, the moment the hub first saw it."
+    )
+    updated_at: datetime = field("Last change of anything shown here, by the agency's clock where it has one.")
+    closed_at: datetime | None = field("Set in CLOSED, ARCHIVED, REJECTED and DUPLICATE.")
+    synced_at: datetime | None = field("When the hub last saw it at the agency. Null until then.")
+    stale: bool = field("The agency could not be reached in time and this is an older copy.", _stale)
+    version: int = field("Counts the changes of this record from 1. Send it back as `expectedVersion`.")
+
+    owner_agency: AgencyReference | None = field("Responsible institution (instansi induk), as the agency names it.")
+    assigned_agencies: list[AgencyReference] = field("Instansi terdisposisi.")
+    copied_agencies: list[AgencyReference] = field("Tembusan.")
+    dispositions: list[Disposition] = field("Oldest first.", size=sized(10))
+
+    timeline: list[StatusEvent] = field(
+        "Every change of status; the newest `last` (500 at most), oldest first.",
+        _timeline,
+        size=sized(20, by=["last"]),
+    )
+    follow_ups: list[FollowUp] = field(
+        "The newest `last` (500 at most), oldest first. Confidential ones only for handlers and the reporter.",
+        _follow_ups,
+        size=sized(20, by=["last"]),
+    )
+    rating: Rating | None = field("The latest by a citizen, else the latest.")
+
+    clocks: list[SlaClock] = field("Service-level clocks, in the order they started.", size=sized(4))
+    overdue: bool = field("A running or paused clock is breached. Turned by an event at the due moment.")
+    due_at: datetime | None = field("The earliest `dueAt` of the running clocks; null when none runs.")
+
+    links: list[ComplaintLink] = field(
+        "Records of the same matter elsewhere. Those the viewer may not see are left out.",
+        _empty,
+        size=sized(5),
+    )
+    link_suggestions: list[LinkSuggestion] | None = field(
+        "Likely duplicates, best first, not yet confirmed or dismissed; at most 10.",
+        _none,
+        to=Audience.HANDLER,
+        cost=10,
+        size=sized(10),
+    )
+    journey: Journey = field("The whole way through all linked records, merged.", _journey, cost=10)
+    external_references: list[ExternalReference] = field("Keys of the same matter in other systems.")
+    routed_by: Routing | None = field("Which rule sent it to its agency; null for records not submitted here.", _none)
+    delivery: Delivery | None = field(
+        "The latest write on its way to the agency; null when there is none.", _none, to=Audience.REPORTER
+    )

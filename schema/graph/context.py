@@ -1,0 +1,80 @@
+"""What resolvers may use: one `Context` for each operation, handed in by the gateway as `info.context`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+
+from strawberry.types import Info as StrawberryInfo
+
+from schema.agency import Agency, SourceReport
+from schema.events import Position
+from schema.ports import Clock, Cursors, Feed, Snapshot
+from schema.query import Viewer
+
+
+@dataclass(slots=True, eq=False)
+class Context:
+    """The ports of one operation, and what was already read through them.
+
+    Attributes:
+        snapshot: all fields of a query read this one. A subscription outlives any snapshot: give it `FreshReads`.
+        feed: live events; only subscriptions need it.
+        outdated: ids of complaints whose mirror is older than this operation asked for.
+    """
+
+    viewer: Viewer
+    snapshot: Snapshot
+    cursors: Cursors
+    clock: Clock
+    feed: Feed | None = None
+    outdated: set[str] = field(default_factory=set, init=False)
+    _epoch: str | None = field(default=None, init=False)
+    _agencies: Mapping[str, Agency] | None = field(default=None, init=False)
+    _sources: Mapping[str, SourceReport] | None = field(default=None, init=False)
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+
+    async def epoch(self) -> str:
+        """The ledger's epoch, read once: event cursors of another one can't be continued."""
+        if self._epoch is None:
+            self._epoch = (await self.snapshot.head()).epoch
+        return self._epoch
+
+    def event_cursor(self, seq: int) -> str:
+        """The cursor of an event of this ledger; `epoch` was awaited before."""
+        if self._epoch is None:
+            raise RuntimeError("The epoch was not read before an event was answered.")
+        return self.cursors.seal_event(Position(self._epoch, seq))
+
+    async def agencies(self) -> Mapping[str, Agency]:
+        """All agencies by slug, read once."""
+        if self._agencies is None:
+            # A page's rows ask at the same time: the first one reads, the others wait for it.
+            async with self._reading:
+                if self._agencies is None:
+                    self._agencies = await self.snapshot.agencies()
+        return self._agencies
+
+    async def sources(self) -> Mapping[str, SourceReport]:
+        """Every source's health by slug, read once."""
+        if self._sources is None:
+            async with self._reading:
+                if self._sources is None:
+                    self._sources = await self.snapshot.sources()
+        return self._sources
+
+    def agency(self, slug: str) -> Agency | Awaitable[Agency | None] | None:
+        """The agency, at once if the agencies were read before; None if it is not plugged in here."""
+        return self._later(slug) if self._agencies is None else self._agencies.get(slug)
+
+    async def _later(self, slug: str) -> Agency | None:
+        return (await self.agencies()).get(slug)
+
+    def forget(self) -> None:
+        """Lets go of what was read: the next frame of a stream reads anew."""
+        self._agencies = self._sources = None
+
+
+#: The first word of every resolver that needs more than its record.
+Info = StrawberryInfo[Context, None]

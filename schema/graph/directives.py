@@ -1,0 +1,166 @@
+"""Directives of the graph, and the three words that declare its types and fields with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import EnumMeta, StrEnum
+from typing import Any, TypeVar, cast, dataclass_transform
+
+import strawberry
+from strawberry.federation.schema_directives import Cost, Key, ListSize, Shareable
+from strawberry.schema_directive import Location
+from strawberry.types.base import StrawberryObjectDefinition
+from strawberry.types.enum import StrawberryEnumDefinition
+from strawberry.utils.str_converters import to_camel_case
+
+from schema.graph.context import Info
+from schema.query import Viewer
+
+E = TypeVar("E", bound=EnumMeta)
+T = TypeVar("T")
+
+
+def described(description: str, **values: str) -> Callable[[E], E]:
+    """Registers an enum with the graph. `values` says what a member means where its name does not."""
+
+    def register(enum: E) -> E:
+        strawberry.enum(enum, description=description)
+        definition: StrawberryEnumDefinition = enum.__strawberry_definition__  # type: ignore[attr-defined]  # just set
+        unknown = values.keys() - {value.name for value in definition.values}
+        if unknown:
+            raise TypeError(f"{enum.__name__} has no {', '.join(sorted(unknown))}")
+        for value in definition.values:
+            value.description = values.get(value.name)
+        return enum
+
+    return register
+
+
+@described(
+    "For the complaint or agency at hand; each of the first four contains the ones after it.",
+    PUBLIC="Everyone, as far as the record itself is visible to them.",
+    REPORTER="The complaint's reporter, and all below.",
+    HANDLER="Officers of agencies that hold, held, act on or were copied; oversight, but for identities.",
+    OPERATOR="National admins, and integrators for their own agency.",
+    IDENTITY="The reporter, and officers of the agency that holds it now. Not oversight, not integrators of others.",
+)
+class Audience(StrEnum):
+    """Who may see a type or a field."""
+
+    PUBLIC = "PUBLIC"
+    REPORTER = "REPORTER"
+    HANDLER = "HANDLER"
+    OPERATOR = "OPERATOR"
+    IDENTITY = "IDENTITY"
+
+
+@strawberry.schema_directive(
+    locations=[Location.OBJECT, Location.FIELD_DEFINITION],
+    name="access",
+    description="Who may see. Stands on every object type; on a field it narrows, never widens. "
+    "What has none is seen by nobody.",
+)
+class Access:
+    to: Audience
+
+
+def sees(viewer: Viewer, audience: Audience) -> bool:
+    """Whether the viewer belongs to the audience. The only viewer there is so far is from the public."""
+    del viewer
+    return audience is Audience.PUBLIC
+
+
+def sized(assumed: int, *, by: Sequence[str] = (), fields: Sequence[str] = ()) -> ListSize:
+    """How long a list is when its cost is estimated: `assumed`, or what the arguments `by` say."""
+    return ListSize(
+        assumed_size=assumed,
+        slicing_arguments=list(by) or strawberry.UNSET,
+        sized_fields=list(fields) or strawberry.UNSET,
+        require_one_slicing_argument=False if by else strawberry.UNSET,
+    )
+
+
+def field(
+    description: str,
+    resolver: Callable[..., Any] | None = None,
+    *,
+    to: Audience | None = None,
+    cost: int | None = None,
+    size: ListSize | None = None,
+    name: str | None = None,
+    live: bool = False,
+) -> Any:
+    """A field of the graph. Without a resolver it is the record's attribute of the same name.
+
+    Args:
+        to: narrows who may see it; the others get null.
+        cost: weight of the field itself.
+        size: for lists.
+        name: as the graph spells it, where that is not the Python name in camelCase.
+        live: a field of Subscription; the resolver yields its values.
+    """
+    if to is not None:
+        resolver = _guarded(resolver, to)
+    directives: list[object] = [Access(to=to)] if to is not None else []
+    if cost is not None:
+        directives.append(Cost(weight=cost))
+    if size is not None:
+        directives.append(size)
+    declared: Any = strawberry.field(
+        resolver=cast(Any, resolver), name=name, description=description, directives=directives, is_subscription=live
+    )
+    return declared
+
+
+def _guarded(resolver: Callable[..., Any] | None, to: Audience) -> Callable[[Any, Info], Any]:
+    def answer(root: Any, info: Info) -> Any:
+        if not sees(info.context.viewer, to):
+            return None
+        return resolver(root, info) if resolver else getattr(root, info.python_name)
+
+    return answer
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(field,))
+def object_type(
+    description: str,
+    *,
+    to: Audience = Audience.PUBLIC,
+    of: Callable[[Any], bool] | type | None = None,
+    key: str | None = None,
+    shareable: bool = False,
+    name: str | None = None,
+) -> Callable[[type[T]], type[T]]:
+    """An object type of the graph.
+
+    Args:
+        to: who may see it.
+        of: the record that is its source, or a test for it; needed where an interface or union must tell types apart.
+        key: fields by which another subgraph may name it.
+    """
+
+    def declare(cls: type[T]) -> type[T]:
+        if of is not None:
+            cls.is_type_of = _test(of)  # type: ignore[attr-defined]  # read by Strawberry
+        directives: list[object] = [Key(fields=key, resolvable=strawberry.UNSET)] if key else []  # type: ignore[arg-type]
+        directives += [Shareable()] if shareable else []
+        return strawberry.type(cls, name=name, description=description, directives=[*directives, Access(to=to)])
+
+    return declare
+
+
+def _test(of: Callable[[Any], bool] | type) -> Callable[[Any, object], bool]:
+    if isinstance(of, type):
+        return lambda record, _info: isinstance(record, of)
+    return lambda record, _info: of(record)
+
+
+def narrowed(cls: type) -> dict[str, Audience]:
+    """The fields of an object type that not everyone may see, as the graph spells them, and who may."""
+    definition: StrawberryObjectDefinition = cls.__strawberry_definition__  # type: ignore[attr-defined]  # set by Strawberry
+    return {
+        to_camel_case(field.python_name): directive.to
+        for field in definition.fields
+        for directive in field.directives
+        if isinstance(directive, Access)
+    }

@@ -1,0 +1,83 @@
+"""Reading under a stream, which outlives any snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import TypeVar
+
+from schema.agency import Agency, SourceReport
+from schema.complaint import Complaint
+from schema.events import Position
+from schema.ports import Quarantined, Reader, Snapshot
+from schema.query import (
+    ComplaintFilter,
+    ComplaintOrder,
+    ComplaintPage,
+    EventFilter,
+    EventPage,
+    Measure,
+    StatisticsBucket,
+    StatisticsDimension,
+    Viewer,
+    Window,
+)
+
+T = TypeVar("T")
+
+
+class FreshReads:
+    """A `Snapshot` that opens a new one for each question and closes it at once.
+
+    A slow subscriber would else hold a database transaction open while a frame is on its way to it.
+    Two answers may be of different moments; a frame's own event and complaint are of one, from the feed.
+    """
+
+    def __init__(self, reader: Reader, viewer: Viewer) -> None:
+        self.viewer = viewer
+        self._reader = reader
+
+    async def _ask(self, question: Callable[[Snapshot], Awaitable[T]]) -> T:
+        async with self._reader.snapshot(self.viewer) as snapshot:
+            return await question(snapshot)
+
+    async def head(self) -> Position:
+        return await self._ask(lambda now: now.head())
+
+    async def oldest(self) -> int:
+        return await self._ask(lambda now: now.oldest())
+
+    async def stamp(self, agencies: Collection[str] | None = None) -> Position:
+        return await self._ask(lambda now: now.stamp(agencies))
+
+    async def agencies(self) -> Mapping[str, Agency]:
+        return await self._ask(lambda now: now.agencies())
+
+    async def sources(self) -> Mapping[str, SourceReport]:
+        return await self._ask(lambda now: now.sources())
+
+    async def complaints(self, filter: ComplaintFilter, order: ComplaintOrder, window: Window) -> ComplaintPage:
+        return await self._ask(lambda now: now.complaints(filter, order, window))
+
+    async def count(self, filter: ComplaintFilter) -> int:
+        return await self._ask(lambda now: now.count(filter))
+
+    async def by_ids(self, ids: Sequence[str]) -> Mapping[str, Complaint]:
+        return await self._ask(lambda now: now.by_ids(ids))
+
+    async def by_tracking_id(self, tracking_id: str, agency: str | None = None) -> Sequence[Complaint]:
+        return await self._ask(lambda now: now.by_tracking_id(tracking_id, agency))
+
+    async def statistics(
+        self,
+        filter: ComplaintFilter,
+        group_by: Sequence[StatisticsDimension],
+        first: int,
+        measures: Collection[Measure] = (),
+    ) -> Sequence[StatisticsBucket]:
+        return await self._ask(lambda now: now.statistics(filter, group_by, first, measures))
+
+    async def events(self, filter: EventFilter, after: int, first: int) -> EventPage:
+        return await self._ask(lambda now: now.events(filter, after, first))
+
+    async def quarantine(self, agency: str, first: int) -> Sequence[Quarantined]:
+        return await self._ask(lambda now: now.quarantine(agency, first))

@@ -1,0 +1,182 @@
+"""A hub's front door over a small graph and a small ledger, so that its own behaviour is what is tested."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+import strawberry
+
+from gateway.app import build_app
+from gateway.execution.execute import Executor
+from gateway.health import Health
+from gateway.origins import Origins
+from gateway.server import Server, listen
+from gateway.stream.doorbell import Doorbell
+from gateway.stream.tail import Tail
+from gateway.stream.websocket import Patience
+from gateway.telemetry import Metrics
+from schema.agency import SourceReport, SourceState
+from schema.errors import AmbiguousTrackingId, BadCursor
+from schema.events import Position
+from schema.query import Viewer
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def hello(self, name: str = "world") -> str:
+        return f"hello {name}"
+
+    @strawberry.field
+    def boom(self) -> str | None:
+        raise ValueError("postgres://user:secret@db")
+
+    @strawberry.field
+    def broken(self) -> int:
+        raise ValueError("postgres://user:secret@db")
+
+    @strawberry.field
+    def page(self, after: str) -> str | None:
+        raise BadCursor("Not a cursor.")
+
+    @strawberry.field
+    def numbered(self) -> str | None:
+        raise AmbiguousTrackingId("Two agencies use this number.", agencies=["prov-bali", "prov-diy"])
+
+    @strawberry.field
+    async def snapshot(self, info: strawberry.Info[Any, None]) -> str:
+        return str(id(info.context["snapshot"]))
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation
+    def touch(self) -> bool:
+        return True
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    async def count(self, to: int = 3) -> AsyncGenerator[int, None]:
+        for number in range(1, to + 1):
+            yield number
+
+    @strawberry.subscription
+    async def forever(self, info: strawberry.Info[Any, None]) -> AsyncGenerator[int, None]:
+        left: asyncio.Event = info.context["left"]
+        try:
+            yield 0
+            await asyncio.Event().wait()
+        finally:
+            left.set()
+
+    @strawberry.subscription
+    async def flood(self, info: strawberry.Info[Any, None]) -> AsyncGenerator[str, None]:
+        left: asyncio.Event = info.context["left"]
+        try:
+            while True:
+                yield "x" * 200_000
+        finally:
+            left.set()
+
+    @strawberry.subscription
+    async def breaks(self) -> AsyncGenerator[int, None]:
+        yield 1
+        raise ValueError("postgres://user:secret@db")
+
+    @strawberry.subscription
+    async def refuses(self) -> AsyncGenerator[int, None]:
+        raise BadCursor("Not a cursor.")
+        yield 1
+
+
+class SmallSnapshot:
+    def __init__(self, ledger: SmallLedger, viewer: Viewer) -> None:
+        self.viewer = viewer
+        self._ledger = ledger
+
+    async def head(self) -> Position:
+        if self._ledger.fails:
+            raise OSError("the disk is gone")
+        return Position("e", self._ledger.seq)
+
+    async def sources(self) -> Mapping[str, SourceReport]:
+        return self._ledger.reports
+
+
+class SmallLedger:
+    """What the front door itself reads of a ledger."""
+
+    def __init__(self) -> None:
+        self.seq = 7
+        self.fails = False
+        self.opened = 0
+        self.pending: list[str] = []
+        self.reports = {
+            "prov-bali": SourceReport(agency="prov-bali", state=SourceState.DOWN, lag_seconds=90, quarantined=2),
+            "prov-diy": SourceReport(agency="prov-diy", state=SourceState.OK, lag_seconds=1),
+        }
+
+    @asynccontextmanager
+    async def snapshot(self, viewer: Viewer) -> AsyncIterator[Any]:
+        self.opened += 1
+        yield SmallSnapshot(self, viewer)
+
+
+class Front:
+    """The parts of a front door, within a test's reach."""
+
+    def __init__(self, origins: tuple[str, ...] = (), patience: Patience = Patience()) -> None:  # noqa: B008 - frozen
+        self.ledger = SmallLedger()
+        self.metrics = Metrics()
+        self.closing = asyncio.Event()
+        self.left = asyncio.Event()
+        self.tail = Tail(self.ledger, Doorbell(), self.metrics.ledger)
+        graph = strawberry.Schema(Query, Mutation, Subscription)
+        self.executor = Executor(
+            graph,
+            self.ledger,
+            lambda viewer, snapshot: {"viewer": viewer, "snapshot": snapshot, "left": self.left},
+            lambda hit: self.metrics.document(hit=hit),
+        )
+        self.app = build_app(
+            executor=self.executor,
+            health=Health(self.ledger, self.tail, self._pending, clock=iter(range(0, 10_000, 2)).__next__),
+            metrics=self.metrics,
+            origins=Origins(origins),
+            closing=self.closing,
+            background={"tail": self.tail.run},
+            patience=patience,
+        )
+
+    async def _pending(self) -> list[str]:
+        return self.ledger.pending
+
+    def client(self) -> httpx2.AsyncClient:
+        """A client that reaches the application without a network."""
+        return httpx2.AsyncClient(transport=httpx2.ASGITransport(self.app), base_url="http://hub")
+
+    @asynccontextmanager
+    async def served(self) -> AsyncIterator[Server]:
+        """The application on a port of its own; `server.address` says where."""
+        started = asyncio.Event()
+        server = Server(self.app, listen("127.0.0.1", 0), self.closing, lambda _: started.set(), handle_signals=False)
+        serving = asyncio.create_task(server.run_until_stopped())
+        try:
+            await started.wait()
+            yield server
+        finally:
+            server.stop()
+            await serving
+
+
+@pytest.fixture
+def front() -> type[Front]:
+    """Makes front doors."""
+    return Front

@@ -1,0 +1,167 @@
+"""Migrations and connections, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.ledger.database import Database, Dialect, Sql, open_database
+from gateway.ledger.migrate import known, migrate, pending
+from gateway.ledger.rows import COLUMNS
+from schema.errors import ConfigError, LedgerCorrupt, LedgerError, LedgerUnavailable, MigrationsPending
+
+_SLOW = {
+    Dialect.SQLITE: "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
+    Dialect.POSTGRES: "SELECT pg_sleep(60)",
+}
+
+
+async def test_a_migrated_database_has_a_head_and_nothing_pending(database_url: str) -> None:
+    assert await pending(database_url) == []
+    assert await migrate(database_url) == []
+    async with open_database(database_url) as database:
+        [[epoch, seq, health]] = await database.fetch("SELECT epoch, seq, health FROM head")
+        names = ", ".join(COLUMNS)
+        assert list(await database.fetch(f"SELECT {names} FROM complaints")) == []
+    assert (epoch[:8], len(epoch), seq, health) == ("00000001", 32, 0, 0)
+
+
+async def test_migrating_a_new_file_leaves_one_file(tmp_path: Path) -> None:
+    url = f"sqlite://{tmp_path / 'new' / 'hub.db'}"
+    assert await pending(url) == known()
+    assert await migrate(url) == known()
+    assert await pending(url) == []
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["hub.db"]
+
+
+async def test_an_empty_database_says_that_migrations_are_pending(tmp_path: Path) -> None:
+    path = tmp_path / "hub.db"
+    sqlite3.connect(path).close()
+    path.touch()
+    assert await pending(path) == known()
+    async with open_database(path) as database:
+        with pytest.raises(MigrationsPending):
+            await database.fetch("SELECT seq FROM head")
+    assert await migrate(path) == known()
+
+
+async def test_the_models_have_no_change_that_no_migration_makes() -> None:
+    from tortoise import Tortoise
+    from tortoise.migrations.autodetector import MigrationAutodetector
+
+    app = {"models": ["gateway.ledger.models"], "migrations": "gateway.ledger.migrations"}
+    connections = {"default": "sqlite://:memory:"}
+    await Tortoise.init(
+        config={"connections": connections, "apps": {"ledger": {**app, "default_connection": "default"}}},
+        init_connections=False,
+    )
+    try:
+        assert Tortoise.apps is not None
+        assert await MigrationAutodetector(Tortoise.apps, {"ledger": app}).changes() == []
+    finally:
+        await Tortoise.close_connections()
+
+
+@pytest.mark.parametrize("url", ["mysql://localhost/x", "hub.db", "sqlite://"])
+async def test_other_addresses_are_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="address of a database"):
+        await pending(url)
+
+
+async def test_a_database_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
+    for url in (f"sqlite://{tmp_path / 'none.db'}", f"postgres://nobody@/none?host={tmp_path}"):
+        with pytest.raises(LedgerUnavailable):
+            async with open_database(url):
+                pass
+
+
+async def test_a_strangers_file_is_not_a_ledger(tmp_path: Path) -> None:
+    path = tmp_path / "hub.db"
+    path.write_text("not a database, but long enough to have a header of a hundred bytes\n" * 20)
+    with pytest.raises(LedgerCorrupt):
+        async with open_database(path):
+            pass
+
+
+async def test_a_session_is_one_snapshot(database_url: str) -> None:
+    async with open_database(database_url) as database:
+        writer = await database.connect()
+        try:
+            async with database.session() as session:
+                assert await _head(session.fetch) == 0
+                await writer.transaction(lambda tx: tx.execute("UPDATE head SET seq = $1", [7]))
+                assert await _head(session.fetch) == 0
+                assert await _head(database.fetch) == 7
+            async with database.session() as session:
+                assert await _head(session.fetch) == 7
+        finally:
+            await writer.aclose()
+        assert database.in_use() == 0
+
+
+async def test_a_session_can_only_read(database_url: str) -> None:
+    async with open_database(database_url) as database, database.session() as session:
+        with pytest.raises(LedgerError):
+            await session.fetch("UPDATE head SET seq = 9 RETURNING seq")
+
+
+async def test_a_transaction_that_fails_leaves_nothing(database_url: str) -> None:
+    async with open_database(database_url) as database:
+        writer = await database.connect()
+
+        async def fail(tx: object) -> None:
+            await tx.execute("UPDATE head SET seq = 9")  # type: ignore[attr-defined]  # a transaction
+            raise RuntimeError("on purpose")
+
+        try:
+            with pytest.raises(RuntimeError, match="on purpose"):
+                await writer.transaction(fail)
+            await writer.transaction(lambda tx: tx.execute("UPDATE head SET health = 1"))
+        finally:
+            await writer.aclose()
+        assert await _head(database.fetch) == 0
+
+
+async def test_cancelled_readers_leave_no_connection_behind(database_url: str) -> None:
+    async with open_database(database_url, readers=2) as database:
+        tasks = [asyncio.create_task(_read_slowly(database)) for _ in range(6)]
+        await until(lambda: database.in_use() == 2)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        async with asyncio.timeout(10):
+            await until(lambda: database.in_use() == 0)
+            async with database.session() as one, database.session() as two:
+                assert [await _head(one.fetch), await _head(two.fetch)] == [0, 0]
+
+
+async def test_placeholders_may_come_in_any_order_and_again(database_url: str) -> None:
+    sql = Sql()
+    first, second = sql.bind("b"), sql.bind("a")
+    async with open_database(database_url) as database:
+        rows = await database.fetch(
+            f"SELECT CAST({second} AS TEXT), CAST({first} AS TEXT) || CAST({second} AS TEXT)"
+            f" WHERE CAST({first} AS TEXT) IN ({sql.list(['b', 'c'])}) AND NOT 1 IN ({sql.list([])}, 2, 3) IS TRUE",
+            sql.params,
+        )
+    assert [tuple(row) for row in rows] == [("a", "ba")]
+
+
+async def until(true: Callable[[], bool]) -> None:
+    while not true():  # noqa: ASYNC110 - it is the database's own state, which rings no bell
+        await asyncio.sleep(0)
+
+
+async def _head(fetch: object) -> int:
+    rows = await fetch("SELECT seq FROM head")  # type: ignore[operator]  # a session's or a database's
+    return int(rows[0][0])
+
+
+async def _read_slowly(database: Database) -> None:
+    async with database.session() as session:
+        await session.fetch("SELECT seq FROM head")
+        await session.fetch(_SLOW[database.dialect], heavy=True)

@@ -1,0 +1,248 @@
+"""A ledger that is a list in memory, and how the graph's tests ask it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gateway.cursor import SealedCursors
+from schema.agency import Agency, AgencyLevel, SourceReport
+from schema.complaint import (
+    Complaint,
+    complaint_id,
+)
+from schema.events import Event, EventKind, EventOrigin, Position
+from schema.graph.context import Context
+from schema.graph.fresh import FreshReads
+from schema.graph.schema import build
+from schema.ports import Quarantined
+from schema.query import (
+    PUBLIC,
+    ComplaintFilter,
+    ComplaintOrder,
+    ComplaintPage,
+    EventFilter,
+    EventPage,
+    Measure,
+    OrderDirection,
+    RowKey,
+    StatisticsBucket,
+    StatisticsDimension,
+    Viewer,
+    Window,
+)
+from schema.status import ComplaintStatus
+
+NOW = datetime(2021, 3, 23, 5, 12, tzinfo=UTC)
+CURSORS = SealedCursors(bytes(range(64)))
+
+AGENCIES = {
+    agency.id: agency
+    for agency in (
+        Agency(
+            id="kab-tangerang",
+            name="Kabupaten Tangerang",
+            level=AgencyLevel.DISTRICT,
+            time_zone="Asia/Jakarta",
+            connector_kind="rest",
+            region_code="36.03",
+        ),
+        Agency(
+            id="prov-bali",
+            name="Provinsi Bali",
+            level=AgencyLevel.PROVINCE,
+            time_zone="Asia/Makassar",
+            connector_kind="open311",
+            region_code="51",
+        ),
+        Agency(
+            id="sp4n-lapor",
+            name="SP4N-LAPOR!",
+            level=AgencyLevel.NATIONAL,
+            time_zone="Asia/Jakarta",
+            connector_kind="lapor",
+        ),
+    )
+}
+
+
+def complaint(number: int, agency: str = "kab-tangerang", **fields: Any) -> Complaint:
+    moment = NOW - timedelta(days=number)
+    known: dict[str, Any] = {
+        "id": complaint_id(agency, str(number)),
+        "agency": agency,
+        "native_id": str(number),
+        "tracking_id": f"T-{number}",
+        "status": ComplaintStatus.SUBMITTED,
+        "status_changed_at": moment,
+        "submitted_at": moment,
+        "updated_at": moment,
+        "title": f"Jalan berlubang {number}",
+        "original_text": "Mohon diperbaiki.",
+        "version": 1,
+    }
+    return Complaint(**(known | fields))
+
+
+class Memory:
+    """A `Snapshot`, and the `Reader` of it, over records in memory; it applies `agencies` and leaves other filters."""
+
+    def __init__(
+        self,
+        complaints: Sequence[Complaint] = (),
+        events: Sequence[Event] = (),
+        sources: Mapping[str, SourceReport] | None = None,
+        *,
+        oldest: int = 1,
+    ) -> None:
+        self.viewer: Viewer = PUBLIC
+        self.kept, self.told, self.reports, self.first = list(complaints), list(events), dict(sources or {}), oldest
+        self.asked: list[tuple[Any, ...]] = []
+        self.open = 0
+
+    @asynccontextmanager
+    async def snapshot(self, viewer: Viewer) -> AsyncIterator[Memory]:
+        self.open += 1
+        try:
+            yield self
+        finally:
+            self.open -= 1
+
+    async def head(self) -> Position:
+        return Position("now", self.told[-1].seq if self.told else 0)
+
+    async def oldest(self) -> int:
+        return self.first
+
+    async def stamp(self, agencies: Collection[str] | None = None) -> Position:
+        self.asked.append(("stamp", agencies))
+        return Position("now", max((e.seq for e in self.told if agencies is None or e.agency in agencies), default=0))
+
+    async def agencies(self) -> Mapping[str, Agency]:
+        self.asked.append(("agencies",))
+        return AGENCIES
+
+    async def sources(self) -> Mapping[str, SourceReport]:
+        self.asked.append(("sources",))
+        return self.reports
+
+    async def complaints(self, filter: ComplaintFilter, order: ComplaintOrder, window: Window) -> ComplaintPage:
+        self.asked.append(("complaints", filter, order, window))
+        descending = order.direction is OrderDirection.DESC
+        rows = sorted(
+            (row for row in self.kept if filter.agencies is None or row.agency in filter.agencies),
+            key=lambda row: (row.updated_at, row.id),
+            reverse=descending,
+        )
+        ids = [row.id for row in rows]
+        start = ids.index(window.after.id) + 1 if window.after else 0
+        end = ids.index(window.before.id) if window.before else len(rows)
+        within = rows[start:end]
+        chosen = within[-window.limit :] if window.backward else within[: window.limit]
+        return ComplaintPage(
+            rows=tuple(chosen),
+            keys=tuple(RowKey((row.updated_at.timestamp(),), row.id) for row in chosen),
+            has_next=bool(chosen) and chosen[-1] is not rows[-1],
+            has_previous=bool(chosen) and chosen[0] is not rows[0],
+        )
+
+    async def count(self, filter: ComplaintFilter) -> int:
+        self.asked.append(("count", filter))
+        return len(self.kept)
+
+    async def by_ids(self, ids: Sequence[str]) -> Mapping[str, Complaint]:
+        self.asked.append(("by_ids", tuple(ids)))
+        return {row.id: row for row in self.kept if row.id in ids}
+
+    async def by_tracking_id(self, tracking_id: str, agency: str | None = None) -> Sequence[Complaint]:
+        return [row for row in self.kept if row.tracking_id == tracking_id and agency in (None, row.agency)]
+
+    async def statistics(
+        self,
+        filter: ComplaintFilter,
+        group_by: Sequence[StatisticsDimension],
+        first: int,
+        measures: Collection[Measure] = (),
+    ) -> Sequence[StatisticsBucket]:
+        self.asked.append(("statistics", tuple(group_by), first, frozenset(measures)))
+        return [StatisticsBucket(count=len(self.kept), agency="prov-bali", region="51", category="agama")]
+
+    async def events(self, filter: EventFilter, after: int, first: int) -> EventPage:
+        self.asked.append(("events", filter, after, first))
+        later = [event for event in self.told if event.seq > after]
+        end = later[first - 1].seq if len(later) > first else (await self.head()).seq
+        return EventPage(events=tuple(later[:first]), end=end, has_more=len(later) > first)
+
+    async def quarantine(self, agency: str, first: int) -> Sequence[Quarantined]:
+        raise AssertionError("the public may not see it")
+
+
+class LiveList:
+    """A `Feed` of what it is given; it ends there."""
+
+    def __init__(self, frames: Sequence[Event | int] = (), changes: Sequence[str] = ()) -> None:
+        self.frames, self.changes = frames, changes
+        self.followed: list[tuple[Any, ...]] = []
+        self.closed = False
+
+    async def follow(self, viewer: Viewer, filter: EventFilter, after: int) -> AsyncIterator[Event | int]:
+        self.followed.append((filter, after))
+        try:
+            for frame in self.frames:
+                yield frame
+        finally:
+            self.closed = True
+
+    async def follow_sources(self, viewer: Viewer, agencies: Collection[str] | None) -> AsyncIterator[str]:
+        self.followed.append((agencies,))
+        for slug in self.changes:
+            yield slug
+
+
+def event(seq: int, kind: EventKind = EventKind.SUBMITTED, about: Complaint | None = None, **fields: Any) -> Event:
+    known: dict[str, Any] = {
+        "seq": seq,
+        "kind": kind,
+        "complaint_id": about.id if about else complaint_id("kab-tangerang", "1"),
+        "agency": about.agency if about else "kab-tangerang",
+        "version": 1,
+        "origin": EventOrigin.SYNC,
+        "occurred_at": NOW,
+        "recorded_at": NOW,
+        "complaint": about,
+    }
+    return Event(**(known | fields))
+
+
+def cursor(seq: int, epoch: str = "now") -> str:
+    return CURSORS.seal_event(Position(epoch, seq))
+
+
+def context(ledger: Memory, feed: LiveList | None = None) -> Context:
+    snapshot = FreshReads(ledger, PUBLIC) if feed else ledger
+    return Context(viewer=PUBLIC, snapshot=snapshot, cursors=CURSORS, clock=lambda: NOW, feed=feed)
+
+
+async def ask(ledger: Memory, document: str, **variables: Any) -> dict[str, Any]:
+    result = await build().execute(document, variable_values=variables, context_value=context(ledger))
+    assert result.errors is None, result.errors
+    assert result.data is not None
+    return result.data
+
+
+async def refusal(ledger: Memory, document: str, **variables: Any) -> Any:
+    result = await build().execute(document, variable_values=variables, context_value=context(ledger))
+    assert result.errors, result.data
+    error: Any = result.errors[0].original_error
+    return error
+
+
+async def follow(ledger: Memory, feed: LiveList, document: str, **variables: Any) -> list[dict[str, Any]]:
+    stream: Any = await build().subscribe(document, variable_values=variables, context_value=context(ledger, feed))
+    frames = []
+    async for result in stream:
+        assert result.errors is None, result.errors
+        frames.append(next(iter(result.data.values())))
+    return frames
