@@ -33,14 +33,15 @@ class Simulated(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def simulated_agencies(data: Path, seed: int) -> Iterator[Simulated]:
+def simulated_agencies(data: Path, seed: int | None) -> Iterator[Simulated]:
     """The seven, in a process of their own that ends with this one, however this one ends.
 
     Raises:
         SimpulError: they did not start.
     """
     data.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "simulators", "--data", str(data), "--seed", str(seed), "--follow-parent"]
+    command = [sys.executable, "-m", "simulators", "--data", str(data), "--follow-parent"]
+    command += [] if seed is None else ["--seed", str(seed)]
     child = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603 - our own module, our own arguments
     try:
         yield _ready(child, data / "simulators.json")

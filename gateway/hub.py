@@ -142,7 +142,7 @@ async def _app(
 ) -> Starlette:
     def looked(head: Position, sources: Mapping[str, SourceReport]) -> None:
         ledger.witness.saw(head)
-        metrics.ledger(head.seq, sources)
+        metrics.ledger(head, sources)
 
     doorbell = Doorbell()
     tail = Tail(ledger.reader, doorbell, looked)

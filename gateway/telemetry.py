@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.settings import LogFormat, LogLevel
 from schema.agency import SourceReport, SourceState
+from schema.events import Position
 
 #: Seconds; the hub answers most queries within the first three.
 LATENCIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -84,9 +85,9 @@ class Metrics:
         """A background task died."""
         self._deaths.labels(task).inc()
 
-    def ledger(self, head: int, sources: Mapping[str, SourceReport]) -> None:
+    def ledger(self, head: Position, sources: Mapping[str, SourceReport]) -> None:
         """How far the ledger is and how the agencies are."""
-        self._head.set(head)
+        self._head.set(head.seq)
         for slug, report in sources.items():
             for state in SourceState:
                 self._state.labels(slug, state.value).set(report.state is state)

@@ -115,7 +115,7 @@ class Writer(Protocol):
     async def report(self, report: SourceReport, harvest: bytes | None = None) -> Position:
         """Stores what an attempt to read an agency found, and (unless None) the connector's harvest state.
 
-        A change of `state` is an event of the ledger.
+        `quarantined` and `unmapped` are counted here. A change of `state` is an event of the ledger.
         """
 
     async def register(self, agencies: Sequence[Agency]) -> None:

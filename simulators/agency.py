@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice, takewhile
 from random import Random
 
@@ -132,12 +132,17 @@ class Agency:
         if self.fault == "empty":
             return Cut([], 0, 0, False)
         if self.fault == "loop":
-            start = 0
+            return self._stuck(min(size, len(order)), size)
         if self.fault == "malformed" and size > 1:
             return self._flawed(order, start if keyed else start - start // size, size)
         end = min(start + size, len(order))
         records = [self.record(place) for place in order[start:end]]
-        return Cut(records, len(order), end, self.fault == "loop" or end < len(order))
+        return Cut(records, len(order), end, end < len(order))
+
+    def _stuck(self, end: int, size: int) -> Cut:
+        """The first page of everything, whatever was asked for: a filter that worked would hide that it repeats."""
+        whole = self.newest_first()
+        return Cut([self.record(place) for place in whole[:size]], len(whole), end, True)
 
     def _flawed(self, order: Sequence[int], start: int, size: int) -> Cut:
         """A page with one broken record more, which takes the room of a good one; that one opens the next page."""
@@ -247,8 +252,3 @@ def _submitted(case: Case) -> int:
 def life(slug: str, seed: int, now: float) -> Random:
     """Chance for what happens live; other each time the simulator starts, or the same moves would come again."""
     return dice(seed_of(seed, slug, int(now)))
-
-
-def public(agency: Agency) -> Iterator[Case]:
-    """The cases that everybody may see."""
-    return (case for case in agency.cases if not case.is_confidential)

@@ -365,9 +365,6 @@ MATTERS: tuple[Matter, ...] = (
     ),
 )
 
-#: Place of a matter in MATTERS, by key.
-NUMBER = {matter.key: number for number, matter in enumerate(MATTERS)}
-
 #: Matters of each authority, as places in MATTERS.
 BY_AUTHORITY = {
     authority: frozenset(n for n, matter in enumerate(MATTERS) if matter.authority == authority)

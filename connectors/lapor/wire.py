@@ -122,7 +122,7 @@ FIELDS = Fields(
     owner_agency="institution_name",
     owner_agency_id="institution_id",
 )
-TIMELINE = TimelineFields(records="moves", status="status", at="timestamp", note="remark")
+TIMELINE = TimelineFields(records="status_logs", status="status", at="timestamp", note="remark")
 FOLLOW_UPS = FollowUpFields(
     records="followups",
     at="created_at",
@@ -250,7 +250,7 @@ def tidy(raw: Raw, words: Words, institutions: Mapping[str, str] | None = None) 
         "institution_name": _or_none(raw.get("institution_name")) or names.get(str(raw.get("institution_id"))),
         "assigned": _assigned(raw, names),
         "copy_externals": [_copied(entry, names) for entry in _list(raw.get("copy_externals"))],
-        "moves": moves,
+        "status_logs": moves,
         "dispositions": list(_dispositions(raw, moves, words)),
         "followups": [_follow_up(entry) for entry in _dicts(raw.get("followups"))],
         "ratings": [_rating(raw["rating"], raw)] if isinstance(raw.get("rating"), dict) else [],
@@ -296,7 +296,7 @@ def _moves(raw: Raw, words: Words) -> Iterator[dict[str, Any]]:
     if _dicts(raw.get("status_logs")):
         for entry in _dicts(raw.get("status_logs")):
             status, remark = split_note(_or_none(entry.get("note")) or "", words)
-            yield {"status": status, "remark": remark, "timestamp": entry.get("timestamp")}
+            yield {**entry, "status": status, "remark": remark}
         return
     for entry in _dicts(raw.get("data_logs")):
         data = _data(entry)

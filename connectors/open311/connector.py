@@ -17,7 +17,7 @@ from connectors.base import Kind, look_back, page_of
 from connectors.fields import Section
 from connectors.http import Http
 from connectors.manifest import Manifest
-from connectors.open311.payload import read_requests, read_services
+from connectors.open311.payload import Unreadable, read_requests, read_services
 from connectors.open311.wire import Reader
 from connectors.paging import Batch, ByPage, FetchPage, Params, batches
 from connectors.preview import preview
@@ -28,6 +28,7 @@ from schema.ports import Clock, Page, Probe
 _PROBE: Final = 5
 _SHORTEST: Final = timedelta(seconds=1)
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]{1,40})", re.IGNORECASE)
+_REPORTERS: Final = frozenset({"first_name", "last_name", "email", "phone", "account_id", "device_id"})
 _TOTALS: Final = ("x-total-count", "x-result-count")
 _ACCEPT: Final = {"json": "application/json", "xml": "text/xml, application/xml"}
 
@@ -119,8 +120,8 @@ class Open311Connector:
         batch = await self._fetcher(span)(self._path("requests"), few)
         return Probe(
             request=f"GET {self._path('requests')}",
-            # XML as JSON: the masking of what is personal goes by names of fields
-            reply=preview(msgspec.structs.replace(batch.reply, content=orjson.dumps(batch.raws, default=repr))),
+            # XML as JSON too: what is personal is masked by the names of fields
+            reply=preview(msgspec.structs.replace(batch.reply, content=orjson.dumps(_impersonal(batch.raws)))),
             page=await self._page(batch.raws, batch.total),
             seconds=batch.reply.seconds,
         )
@@ -232,6 +233,15 @@ def _windows(start: datetime, end: datetime, length: timedelta) -> list[Span]:
         spans.append(Span(REQUESTED, lower, upper))
         upper = lower
     return spans
+
+
+def _impersonal(value: object) -> object:
+    """The records without what GeoReport calls the reporter's; a piece that is no record is told by its reason."""
+    if isinstance(value, list):
+        return [_impersonal(part) for part in value]
+    if isinstance(value, dict):
+        return {name: _impersonal(part) for name, part in value.items() if name not in _REPORTERS}
+    return value.reason if isinstance(value, Unreadable) else value
 
 
 def _nameless(raw: object) -> bool:

@@ -18,6 +18,7 @@ import msgspec
 import orjson
 from lxml import etree
 
+from connectors.reply import deeper_than
 from schema.errors import AuthenticationFailed, BadPayload, HttpFailure, RateLimited, SourceError
 
 #: Bytes of one reply, decoded. The HTTP client has its own, smaller limit; this one guards other callers.
@@ -113,9 +114,15 @@ _JSON_MESS = re.compile(r'"(?:[^"\\]+|\\.)*+(?:"|\Z)|(?<![\w.+-])-?0\d+(?:\.\d+)
 
 def _read_json(text: str) -> object:
     try:
-        return orjson.loads(text)
+        value = orjson.loads(text)
     except (orjson.JSONDecodeError, UnicodeEncodeError):
-        pass
+        value = _read_messy_json(text)
+    if deeper_than(value, MAX_DEPTH):
+        raise BadPayload(f"the JSON is nested deeper than {MAX_DEPTH} levels")
+    return value
+
+
+def _read_messy_json(text: str) -> object:
     try:
         return json.loads(_JSON_MESS.sub(_mend_json, text), strict=False)
     except RecursionError:
@@ -149,7 +156,7 @@ _PROLOG = re.compile(r"(?:\s|<\?(?:[^?]|\?(?!>))*+\?>|<!--(?:[^-]|-(?!->))*+-->)
 _ENTITY = re.compile(r"&(?:(#\d{1,7}|#x[0-9a-fA-F]{1,6}|[A-Za-z]\w{1,31});)?")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PREFIX = re.compile(r"(?:</?|\s)([A-Za-z_][\w.-]{0,40}):[A-Za-z_]")
-_ROOT = re.compile(r"<([A-Za-z_][\w.:-]{0,80})([^>]{0,4000}?)(/?)>")
+_ROOT = re.compile(r"<([A-Za-z_][\w.:-]{0,80})([^<>]{0,4000}?)(/?)>")
 _RECORD_END = re.compile(r"</(?:[\w.-]{1,40}:)?(?:service[_-])?request\s*>", re.IGNORECASE)
 _RECORD_START = re.compile(r"<(?:[\w.-]{1,40}:)?(?:service[_-])?request[\s>]", re.IGNORECASE)
 _LIST_END = re.compile(r"</(?:[\w.-]{1,40}:)?(?:service[_-]?)?requests\s*>\s*\Z", re.IGNORECASE)

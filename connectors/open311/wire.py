@@ -280,7 +280,8 @@ def _present(value: object) -> Any:
 
 def _moment(value: object) -> Any:
     """A date as it came, only that a zone's name becomes its offset: strptime would take `UTC` and forget it."""
-    return _ZONE.sub(" +0000", value) if isinstance(value, str) and _present(value) else _present(value)
+    named = isinstance(value, str) and len(value) < 60 and _present(value) is not None
+    return _ZONE.sub(" +0000", str(value)) if named else _present(value)
 
 
 def _first(raw: Raw, names: Iterable[str]) -> Any:

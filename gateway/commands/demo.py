@@ -36,7 +36,7 @@ _QUERIES = (
 )
 
 
-def demo(*, port: int = 8000, data: Path = DEFAULT_DATA, seed: int = 1) -> None:
+def demo(*, port: int = 8000, data: Path = DEFAULT_DATA, seed: int | None = None) -> None:
     """Run seven simulated agencies and the hub over them. Ctrl-C ends it; the same DATA goes on where it ended.
 
     Parameters
@@ -46,7 +46,7 @@ def demo(*, port: int = 8000, data: Path = DEFAULT_DATA, seed: int = 1) -> None:
     data
         Folder of the demo: ledger, simulators' state.
     seed
-        The simulated complaints follow from it.
+        The simulated complaints follow from it. A folder keeps the seed it was made with.
     """
     settings = load(data_dir=data, host="127.0.0.1", port=port, cors_origins=("localhost",), log_level=LogLevel.WARNING)
     settings = settings.model_copy(update={"database_url": None})

@@ -30,6 +30,12 @@ _IDENTITY = "SELECT system_identifier, timeline_id FROM pg_control_system(), pg_
 _MAY_IDENTIFY = "SELECT has_function_privilege('pg_control_system()', 'execute')"
 
 
+_BACKLOG = (
+    "SELECT (SELECT count(*) FROM quarantine WHERE agency = $1),"
+    " (SELECT count(*) FROM complaints WHERE agency = $1 AND status = 'UNMAPPED')"
+)
+
+
 class _Written(NamedTuple):
     position: Position
     fingerprint: str = ""
@@ -97,7 +103,7 @@ class LedgerWriter:
             batch = self._batch(head)
             if _state(rows[0][0]) is not report.state:
                 batch.source_changed(report.agency, report.checked_at or self._clock())
-            await _store_report(tx, report)
+            await _store_report(tx, await _counted(tx, report))
             if harvest is not None:
                 await tx.execute("UPDATE agencies SET harvest = $1 WHERE id = $2", [harvest, report.agency])
             await batch.write(tx)
@@ -288,6 +294,12 @@ async def _store_facts(tx: Transaction, agency: Agency, known: Sequence[Any] | N
     )
     if known is not None and msgspec.json.decode(known[1], type=Agency).level is not agency.level:
         await tx.execute("UPDATE complaints SET level = $1 WHERE agency = $2", [agency.level.value, agency.id])
+
+
+async def _counted(tx: Transaction, report: SourceReport) -> SourceReport:
+    """The report with what the ledger alone knows: how much was set aside, how much is mapped nowhere."""
+    rows = await tx.fetch(_BACKLOG, [report.agency])
+    return replace(report, quarantined=rows[0][0], unmapped=rows[0][1])
 
 
 async def _store_report(tx: Transaction, report: SourceReport) -> None:

@@ -131,7 +131,7 @@ class Poller:
         records, newest = 0, harvest.since
         async for page in self.connector.changes(harvest.since):
             records += len(page.records) + len(page.rejected)
-            newest = max((r.updated_at for r in page.records if r.updated_at), default=newest)
+            newest = _newest(newest, page)
             await self._apply(page)
             self._on_page(self.slug, page, records)
         if harvest.since is None and records < harvest.records * PLAUSIBLE_SHARE:
@@ -183,3 +183,8 @@ class Poller:
             checked_at=now,
             error=SourceProblem(code=error.code, since=since, retry_at=now + timedelta(seconds=self._wait)),
         )
+
+
+def _newest(newest: datetime | None, page: Page) -> datetime | None:
+    moments = [record.updated_at for record in page.records if record.updated_at is not None]
+    return max((*moments, newest) if newest else moments, default=None)

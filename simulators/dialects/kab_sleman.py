@@ -126,6 +126,42 @@ def _point(story: Story) -> dict[str, Any] | None:
     return {"type": "Point", "coordinates": [story.longitude, story.latitude]}
 
 
+def _course(story: Story) -> dict[str, Any]:
+    """Status log, answers, stars."""
+    return {
+        "log_status": [
+            {
+                "status_id": STATUSES[step.status][0],
+                "status_label": STATUSES[step.status][1],
+                "pada": _date(step.at),
+                "aktor": WORDS.actors[step.actor],
+                "keterangan": step.note,
+            }
+            for step in story.log
+        ],
+        "tindak_lanjut": [
+            {
+                "tipe": int(WORDS.replies[reply.kind]),
+                "isi": reply.content,
+                "oleh": None if reply.kind is FollowUpKind.REPORTER_REPLY else story.unit or _HOME,
+                "pada": _date(reply.at),
+                "tertutup": int(reply.is_confidential),
+            }
+            for reply in story.replies
+        ],
+        "rating": [
+            {
+                "nilai": stars.score,
+                "asal": WORDS.stars[stars.source],
+                "pada": _date(stars.at),
+                "ulasan": stars.comment,
+            }
+            for stars in (story.stars,)
+            if stars is not None
+        ],
+    }
+
+
 def render(story: Story) -> bytes:
     case = story.case
     status_id, label = STATUSES[case.status]
@@ -151,36 +187,7 @@ def render(story: Story) -> bytes:
             "kejadian": story.incident.isoformat(),
             "perangkat_daerah": story.unit,
             "disposisi": _handed(story),
-            "log_status": [
-                {
-                    "status_id": STATUSES[step.status][0],
-                    "status_label": STATUSES[step.status][1],
-                    "pada": _date(step.at),
-                    "aktor": WORDS.actors[step.actor],
-                    "keterangan": step.note,
-                }
-                for step in story.log
-            ],
-            "tindak_lanjut": [
-                {
-                    "tipe": int(WORDS.replies[reply.kind]),
-                    "isi": reply.content,
-                    "oleh": None if reply.kind is FollowUpKind.REPORTER_REPLY else story.unit or _HOME,
-                    "pada": _date(reply.at),
-                    "tertutup": int(reply.is_confidential),
-                }
-                for reply in story.replies
-            ],
-            "rating": [
-                {
-                    "nilai": stars.score,
-                    "asal": WORDS.stars[stars.source],
-                    "pada": _date(stars.at),
-                    "ulasan": stars.comment,
-                }
-                for stars in (story.stars,)
-                if stars is not None
-            ],
+            **_course(story),
             "id_lapor": None,
             "diterima": _date(case.submitted),
             "diubah": _date(case.updated),

@@ -134,6 +134,42 @@ def _handed(story: Story) -> list[dict[str, Any]]:
     ]
 
 
+def _course(story: Story) -> dict[str, Any]:
+    """Status log, answers, stars."""
+    return {
+        "riwayat": [
+            {
+                "kode": STATUSES[step.status][0],
+                "nama": STATUSES[step.status][1],
+                "waktu": _date(step.at),
+                "oleh": WORDS.actors[step.actor],
+                "catatan": step.note,
+            }
+            for step in story.log
+        ],
+        "tanggapan": [
+            {
+                "jenis": WORDS.replies[reply.kind],
+                "isi": reply.content,
+                "dari": None if reply.kind is FollowUpKind.REPORTER_REPLY else story.unit or _HOME,
+                "waktu": _date(reply.at),
+                "rahasia": reply.is_confidential,
+            }
+            for reply in story.replies
+        ],
+        "penilaian": [
+            {
+                "bintang": stars.score,
+                "sumber": WORDS.stars[stars.source],
+                "waktu": _date(stars.at),
+                "komentar": stars.comment,
+            }
+            for stars in (story.stars,)
+            if stars is not None
+        ],
+    }
+
+
 def render(story: Story) -> bytes:
     case, place = story.case, story.place
     category = CATEGORIES[case.about.key]
@@ -163,36 +199,7 @@ def render(story: Story) -> bytes:
             "opd": _office(_HOME),
             "perangkat_terkait": [_office(story.unit)] if story.unit else [],
             "diteruskan": _handed(story),
-            "riwayat": [
-                {
-                    "kode": STATUSES[step.status][0],
-                    "nama": STATUSES[step.status][1],
-                    "waktu": _date(step.at),
-                    "oleh": WORDS.actors[step.actor],
-                    "catatan": step.note,
-                }
-                for step in story.log
-            ],
-            "tanggapan": [
-                {
-                    "jenis": WORDS.replies[reply.kind],
-                    "isi": reply.content,
-                    "dari": None if reply.kind is FollowUpKind.REPORTER_REPLY else story.unit or _HOME,
-                    "waktu": _date(reply.at),
-                    "rahasia": reply.is_confidential,
-                }
-                for reply in story.replies
-            ],
-            "penilaian": [
-                {
-                    "bintang": stars.score,
-                    "sumber": WORDS.stars[stars.source],
-                    "waktu": _date(stars.at),
-                    "komentar": stars.comment,
-                }
-                for stars in (story.stars,)
-                if stars is not None
-            ],
+            **_course(story),
             "sistem_lain": _elsewhere(case),
             "tautan": f"https://aduan.tangerangkab.example/{case.number}",
             "dibuat": _date(case.submitted),

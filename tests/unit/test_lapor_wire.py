@@ -232,7 +232,7 @@ def test_an_anonymous_reporter_is_dropped_although_the_row_carries_the_name() ->
 
 
 def test_the_assigned_institution_is_also_read_from_the_status_or_the_id() -> None:
-    nameless = {"disposition_name": None, "institution_name": None}
+    nameless: dict[str, Any] = {"disposition_name": None, "institution_name": None}
     assert [a.name for a in record(**nameless).assigned_agencies] == ["Dinas Perhubungan"]
     assert record(**nameless, status_name="Tunda").assigned_agencies == ()
     known = reader()
@@ -253,7 +253,7 @@ def test_the_assigned_institution_is_also_read_from_the_status_or_the_id() -> No
         ({"created_at": "2024"}, "created_at"),
         ({"created_at": "31-02-2024 00:00:00"}, "created_at"),
         ({"is_secret": "perhaps"}, "is_secret"),
-        ({"status_logs": [{"note": "Tunda", "timestamp": "kemarin"}]}, "moves.0.timestamp"),
+        ({"status_logs": [{"note": "Tunda", "timestamp": "kemarin"}]}, "status_logs.0.timestamp"),
         ({"rating": {"value": 9, "created_at": "26-09-2024 08:00:00"}}, "ratings.0.value"),
     ],
 )

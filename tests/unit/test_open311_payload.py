@@ -191,6 +191,8 @@ def test_hostile_texts_cost_one_pass() -> None:
         b"[" + b"00" * 100_000,
         b"<requests>" + b"&" * 100_000 + b"</requests>",
         b"<?" * 60_000,
+        b"<a" * 100_000,
+        b"[" + b'{"a":' * 200 + b"1" + b"}" * 200 + b"]",
         b"<!--" * 60_000,
         b"<requests><request>" + b"&a" * 50_000 + b"</request></requests>",
     ):

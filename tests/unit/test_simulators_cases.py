@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -100,7 +101,7 @@ def test_the_ways_lead_over_legal_moves() -> None:
     for target, paths in PATHS.items():
         for path in paths:
             assert path[-1] is target
-            moves = zip(path, path[1:], strict=False)
+            moves = pairwise(path)
             assert all(after in MOVES[before] or after is S.UNMAPPED for before, after in moves)
 
 

@@ -131,7 +131,7 @@ def poller(connector: Scripted, writer: Notebook, clock: Time, report: SourceRep
 async def test_a_harvest_is_applied_page_by_page_and_remembers_how_far_it_came() -> None:
     clock, writer = Time(), Notebook()
     clock.pass_by(3600)
-    connector = Scripted([page(record("1", 5)), page(record("2", 9), rejected=2)])
+    connector = Scripted([page(record("2", 9), rejected=2), page(record("1", 5))])
     report = await poller(connector, writer, clock).harvest()
     assert set(writer.complaints) == {"1", "2"}
     assert writer.rejected == 2

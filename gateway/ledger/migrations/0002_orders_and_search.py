@@ -22,6 +22,10 @@ _INDEXES = [
     "CREATE INDEX complaints_region_code ON complaints (region_code)",
     "CREATE INDEX complaints_seq ON complaints (seq)",
     "CREATE INDEX complaints_next_breach_at ON complaints (next_breach_at, id) WHERE next_breach_at IS NOT NULL",
+    "CREATE INDEX complaints_unmapped ON complaints (agency) WHERE status = 'UNMAPPED'",
+    # An officer's queue: the terms of DUE_AT ASC in `gateway.ledger.order`.
+    "CREATE INDEX complaints_queue ON complaints"
+    " ((CASE WHEN breached <> 0 THEN 0 ELSE 1 END), (COALESCE(due_at, '9999-12-31T23:59:59.999Z')), id)",
     "CREATE INDEX events_agency ON events (agency, seq)",
     "CREATE INDEX events_complaint ON events (complaint_id, version)",
     "CREATE INDEX assignments_agency ON assignments (agency, complaint_id)",
