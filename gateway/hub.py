@@ -149,8 +149,11 @@ async def _app(
     feed = LedgerFeed(ledger.reader, doorbell, tail)
     cursors = SealedCursors(_key(settings))
 
+    async def begin_anew(position: Position) -> None:
+        await ledger.writer.renew_epoch("a cursor of ours lies beyond its end", position)
+
     def context(viewer: Viewer, snapshot: Snapshot) -> Context:
-        return Context(viewer=viewer, snapshot=snapshot, cursors=cursors, clock=utc_now, feed=feed)
+        return Context(viewer=viewer, snapshot=snapshot, cursors=cursors, clock=utc_now, feed=feed, on_ahead=begin_anew)
 
     ledger.writer.on_commit(lambda head: doorbell.ring(head.seq))
     await tail.look()

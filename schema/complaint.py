@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b32encode
+from collections.abc import Sequence
 from datetime import date, datetime
 from enum import StrEnum
+from typing import TypeVar
 
 import msgspec
 
@@ -165,6 +167,9 @@ class Rating(msgspec.Struct, frozen=True, kw_only=True):
     comment: str | None = None
 
 
+Dated = TypeVar("Dated", bound=StatusEvent | FollowUp | Disposition | Rating)
+
+
 class ExternalReference(msgspec.Struct, frozen=True):
     """The same matter's key in another system."""
 
@@ -235,6 +240,8 @@ class Complaint(msgspec.Struct, frozen=True, kw_only=True):
         generation: counts how often the agency used `native_id` for another matter.
         version: counts the changes of this record from 1.
         timeline: never None here: without a log, the moves that two polls saw.
+        timeline, follow_ups, dispositions, ratings: in the order the hub learned of them, since events point into them
+            by index; `by_time` gives the order of things.
         clocks: in the order they started.
         synced_at: when the hub last saw it at the agency; None until then.
         days_to_first_follow_up, days_to_close: working days from receipt; None until it happened.
@@ -321,6 +328,11 @@ class Rejected(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     native_id: str | None = None
     shape: str = ""
+
+
+def by_time(entries: Sequence[Dated]) -> list[Dated]:
+    """Entries of a history, oldest first by the agency's clock."""
+    return sorted(entries, key=lambda entry: entry.occurred_at)
 
 
 def complaint_id(agency: str, native_id: str, generation: int = 0) -> str:

@@ -19,7 +19,7 @@ from connectors.lapor.wire import Reader, nameless
 from connectors.manifest import Manifest
 from connectors.paging import Batch, ByPage, Params, batches
 from connectors.preview import preview
-from schema.errors import HttpFailure, RecordError, SourceError
+from schema.errors import HttpFailure, Incomplete, RecordError, SourceError
 from schema.ports import Page, Probe
 
 _PROBE: Final = 5
@@ -100,7 +100,11 @@ class LaporConnector:
         read; its new `updated_at` brings it into the next harvest.
         """
         paging = ByPage(page="page", size="page_size", count=self._settings.page_size)
+        rows = 0
         async for batch in batches(paging, self._settings.list, self._fetch_page):
+            rows += len(batch.raws)
+            if since is not None and not rows:
+                raise Incomplete("the list came empty, and it has no filter")
             moments = [self._updated_at(row) for row in batch.raws]
             dated = zip(batch.raws, moments, strict=True)
             fresh = [row for row, moment in dated if since is None or moment is None or moment >= since]

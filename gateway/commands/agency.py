@@ -38,12 +38,14 @@ def list_agencies(*, json: bool = False) -> None:
         listed = [{"agency": msgspec.to_builtins(a), "source": msgspec.to_builtins(s)} for a, s in rows]
         sys.stdout.write(msgspec.json.encode(listed).decode() + "\n")
         return
-    table = Table("agency", "name", "kind", "state", "lag", "quarantined", "unmapped", "error")
+    table = Table(box=None, pad_edge=False)
+    for heading in ("agency", "kind", "state", "lag", "quarantined", "unmapped", "error", "name"):
+        table.add_column(heading, no_wrap=heading != "name")
     for agency, source in rows:
         lag = "" if source.lag_seconds is None else f"{source.lag_seconds} s"
         error = source.error.code.value if source.error else ""
         counts = str(source.quarantined), str(source.unmapped)
-        table.add_row(agency.id, agency.name, agency.connector_kind, source.state.value, lag, *counts, error)
+        table.add_row(agency.id, agency.connector_kind, source.state.value, lag, *counts, error, agency.name)
     console.print(table)
 
 

@@ -1,7 +1,7 @@
 """What a record's arrival changes. Pure: the ledger calls it under the head's lock.
 
 `timeline`, `follow_ups`, `dispositions` and `ratings` of a snapshot only ever grow at the end, in the order the hub
-learned of them, because events point into them by index. Whoever shows them sorts by `occurred_at`.
+learned of them, because events point into them by index. Whoever shows them sorts (`schema.complaint.by_time`).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import structlog
 
 from gateway.sync.diff import Rules, decide
 from schema.agency import SourceProblem, SourceReport, SourceState
-from schema.errors import Incomplete, SourceError, SourceFailure
+from schema.errors import Incomplete, LedgerError, SourceError, SourceFailure
 from schema.events import EventOrigin
 from schema.ports import Clock, Connector, Page, Writer
 
@@ -110,6 +110,8 @@ class Poller:
         except SourceError as error:
             report = self._failed(error, started)
             await self._writer.report(report)
+        except LedgerError:
+            raise  # our own trouble, not the agency's: the supervisor tells it and tries again
         except Exception as error:
             # A fault of ours in one connector must not silence the agency's state, nor the other agencies.
             log.exception("sync.fault", agency=self.slug)
@@ -136,11 +138,18 @@ class Poller:
             self._on_page(self.slug, page, records)
         if harvest.since is None and records < harvest.records * PLAUSIBLE_SHARE:
             raise Incomplete(f"{records} records where there were {harvest.records}")
-        # An agency's clock that runs ahead must not make us skip what it writes until we catch up.
-        since = min(newest, started) if newest else None
+        since = self._resume_at(newest, started)
         if harvest.since is None:
             return Harvest(since=since, records=records)
         return Harvest(since=max(since or harvest.since, harvest.since), records=harvest.records)
+
+    def _resume_at(self, newest: datetime | None, started: datetime) -> datetime | None:
+        """Where the next harvest starts: before anything that may have changed behind this one's back.
+
+        A row that was read early may have changed before one that was read late, so the harvest's length is taken off
+        what is newest. An agency's clock that runs ahead must not make us skip what it writes until we catch up.
+        """
+        return min(newest - (self._clock() - started), started) if newest else None
 
     async def _apply(self, page: Page) -> None:
         if not page.records and not page.rejected:

@@ -90,11 +90,15 @@ def newest(entries: Sequence[T], last: int) -> Sequence[T]:
 
 
 def _timeline(root: records.Complaint, last: Newest = 100) -> Sequence[records.StatusEvent]:
-    return newest(root.timeline, last)
+    return newest(records.by_time(root.timeline), last)
 
 
 def _follow_ups(root: records.Complaint, info: Info, last: Newest = 100) -> Sequence[records.FollowUp]:
-    return newest([entry for entry in root.follow_ups if visible(entry, info)], last)
+    return newest(records.by_time([entry for entry in root.follow_ups if visible(entry, info)]), last)
+
+
+def _dispositions(root: records.Complaint) -> Sequence[records.Disposition]:
+    return records.by_time(root.dispositions)
 
 
 def visible(follow_up: records.FollowUp, info: Info) -> bool:
@@ -193,7 +197,7 @@ class Complaint(Node):
     owner_agency: AgencyReference | None = field("Responsible institution (instansi induk), as the agency names it.")
     assigned_agencies: list[AgencyReference] = field("Instansi terdisposisi.")
     copied_agencies: list[AgencyReference] = field("Tembusan.")
-    dispositions: list[Disposition] = field("Oldest first.", size=sized(10))
+    dispositions: list[Disposition] = field("Oldest first.", _dispositions, size=sized(10))
 
     timeline: list[StatusEvent] = field(
         "Every change of status; the newest `last` (500 at most), oldest first.",

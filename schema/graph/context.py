@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from strawberry.types import Info as StrawberryInfo
@@ -21,6 +21,7 @@ class Context:
     Attributes:
         snapshot: all fields of a query read this one. A subscription outlives any snapshot: give it `FreshReads`.
         feed: live events; only subscriptions need it.
+        on_ahead: told of an authentic cursor beyond the head; the ledger begins a new epoch.
         outdated: ids of complaints whose mirror is older than this operation asked for.
     """
 
@@ -29,6 +30,7 @@ class Context:
     cursors: Cursors
     clock: Clock
     feed: Feed | None = None
+    on_ahead: Callable[[Position], Awaitable[object]] | None = None
     outdated: set[str] = field(default_factory=set, init=False)
     _epoch: str | None = field(default=None, init=False)
     _agencies: Mapping[str, Agency] | None = field(default=None, init=False)
@@ -40,6 +42,13 @@ class Context:
         if self._epoch is None:
             self._epoch = (await self.snapshot.head()).epoch
         return self._epoch
+
+    async def begin_anew(self, ahead: Position) -> None:
+        """Tells of a cursor that we gave out and the ledger does not know: an older copy was put back under us."""
+        if self.on_ahead is not None:
+            await self.on_ahead(ahead)
+            self._epoch = None
+            await self.epoch()
 
     def event_cursor(self, seq: int) -> str:
         """The cursor of an event of this ledger; `epoch` was awaited before."""

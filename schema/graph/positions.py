@@ -29,6 +29,7 @@ async def gap_after(context: Context, position: Position) -> GapReason | None:
     if position.epoch != await context.epoch():
         return GapReason.EPOCH_CHANGED
     if position.seq > (await context.snapshot.head()).seq:
+        await context.begin_anew(position)
         return GapReason.UNKNOWN_CURSOR
     return GapReason.EXPIRED if position.seq + 1 < await context.snapshot.oldest() else None
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from schema.complaint import Actor, AgencyReference, Complaint, FollowUpKind, Rating, RatingSource
+from schema.complaint import Actor, AgencyReference, Complaint, FollowUpKind, Rating, RatingSource, by_time
 from schema.graph.directives import described
 from schema.status import ActorRole, ComplaintStatus
 
@@ -133,7 +133,8 @@ def _steps(complaint: Complaint, *, confidential: bool) -> Iterator[JourneyStep]
 
 def _moves(complaint: Complaint) -> Iterator[JourneyStep]:
     """The receipt, then every move. A log that begins with SUBMITTED tells the receipt itself."""
-    first = complaint.timeline[0] if complaint.timeline else None
+    moves = by_time(complaint.timeline)
+    first = moves[0] if moves else None
     received = first if first and first.from_status is None and first.to_status is ComplaintStatus.SUBMITTED else None
     yield JourneyStep(
         kind=JourneyStepKind.SUBMITTED,
@@ -142,7 +143,7 @@ def _moves(complaint: Complaint) -> Iterator[JourneyStep]:
         actor=received.actor if received else None,
         note=received.note if received else None,
     )
-    for move in complaint.timeline[1 if received else 0 :]:
+    for move in moves[1 if received else 0 :]:
         yield JourneyStep(
             kind=JourneyStepKind.STATUS_CHANGED,
             occurred_at=move.occurred_at,

@@ -118,20 +118,27 @@ async def follow_events(
 
 async def _begin(context: Context, after: str | None) -> tuple[int, StreamPosition]:
     """Where to start, and the frame that says so."""
-    # Between what the viewer could see last and the true head lies nothing for him, so nothing is told twice.
+    # First, because a cursor beyond the head begins a new epoch.
+    start, gap = await _resumed(context, after)
     await context.epoch()
+    # Between what the viewer could see last and the true head lies nothing for him, so nothing is told twice.
     newest = await context.snapshot.stamp()
     head = context.cursors.seal_event(newest)
+    if after is None or start is None:
+        return newest.seq, StreamPosition(cursor=head, recovered=gap is None, gap=gap, head=head)
+    return start, StreamPosition(cursor=after, recovered=True, gap=None, head=head)
+
+
+async def _resumed(context: Context, after: str | None) -> tuple[int | None, GapReason | None]:
+    """The seq to go on after, or why there is none."""
     if after is None:
-        return newest.seq, StreamPosition(cursor=head, recovered=True, gap=None, head=head)
+        return None, None
     try:
         position = context.cursors.open_event(after)
-        gap = await gap_after(context, position)
     except BadCursor:
-        gap = GapReason.UNKNOWN_CURSOR
-    if gap is not None:
-        return newest.seq, StreamPosition(cursor=head, recovered=False, gap=gap, head=head)
-    return position.seq, StreamPosition(cursor=after, recovered=True, gap=None, head=head)
+        return None, GapReason.UNKNOWN_CURSOR
+    gap = await gap_after(context, position)
+    return (position.seq, None) if gap is None else (None, gap)
 
 
 async def follow_agencies(

@@ -24,6 +24,7 @@ from schema.errors import (
     BadPayload,
     ConfigError,
     HttpFailure,
+    Incomplete,
     PagingLoop,
     SourceError,
 )
@@ -240,6 +241,13 @@ async def test_a_malformed_row_goes_to_quarantine_and_harms_no_other(bad: Any) -
 async def test_an_empty_list_is_no_error(body: Any) -> None:
     async with connected(FakeLapor([], answer=lambda request: JSONResponse(body))) as connector:
         assert records(await harvest(connector)) == []
+
+
+async def test_a_list_that_had_rows_and_comes_empty_is_not_believed() -> None:
+    body = {"results": {"data": [], "total": 0}}
+    async with connected(FakeLapor([], answer=lambda request: JSONResponse(body))) as connector:
+        with pytest.raises(Incomplete):
+            await harvest(connector, NOW)
 
 
 async def test_a_page_that_comes_again_is_a_loop() -> None:

@@ -101,6 +101,7 @@ class Memory:
         self.kept, self.told, self.reports, self.first = list(complaints), list(events), dict(sources or {}), oldest
         self.asked: list[tuple[Any, ...]] = []
         self.open = 0
+        self.epoch = "now"
 
     @asynccontextmanager
     async def snapshot(self, viewer: Viewer) -> AsyncIterator[Memory]:
@@ -111,14 +112,16 @@ class Memory:
             self.open -= 1
 
     async def head(self) -> Position:
-        return Position("now", self.told[-1].seq if self.told else 0)
+        return Position(self.epoch, self.told[-1].seq if self.told else 0)
 
     async def oldest(self) -> int:
         return self.first
 
     async def stamp(self, agencies: Collection[str] | None = None) -> Position:
         self.asked.append(("stamp", agencies))
-        return Position("now", max((e.seq for e in self.told if agencies is None or e.agency in agencies), default=0))
+        return Position(
+            self.epoch, max((e.seq for e in self.told if agencies is None or e.agency in agencies), default=0)
+        )
 
     async def agencies(self) -> Mapping[str, Agency]:
         self.asked.append(("agencies",))
@@ -239,8 +242,11 @@ async def refusal(ledger: Memory, document: str, **variables: Any) -> Any:
     return error
 
 
-async def follow(ledger: Memory, feed: LiveList, document: str, **variables: Any) -> list[dict[str, Any]]:
-    stream: Any = await build().subscribe(document, variable_values=variables, context_value=context(ledger, feed))
+async def follow(
+    ledger: Memory, feed: LiveList, document: str, asking: Context | None = None, **variables: Any
+) -> list[dict[str, Any]]:
+    asking = asking or context(ledger, feed)
+    stream: Any = await build().subscribe(document, variable_values=variables, context_value=asking)
     frames = []
     async for result in stream:
         assert result.errors is None, result.errors

@@ -20,7 +20,7 @@ from schema.complaint import (
     RatingSource,
     StatusEvent,
 )
-from schema.events import EventDetail, EventKind
+from schema.events import EventDetail, EventKind, Position
 from schema.graph.schema import build
 from schema.query import EventFilter, Viewer
 from schema.status import ComplaintStatus
@@ -255,3 +255,18 @@ async def test_without_a_feed_nothing_can_be_followed() -> None:
 
 def test_the_events_are_of_every_kind_but_deliveries() -> None:
     assert {*(told.kind for told in OF_EACH_KIND), EventKind.DELIVERY_CHANGED} == set(EventKind)
+
+
+async def test_a_cursor_of_ours_beyond_the_head_begins_a_new_epoch() -> None:
+    ledger, feed = Memory([RICH], OF_EACH_KIND), LiveList()
+    told: list[Position] = []
+
+    async def put_back(position: Position) -> None:
+        told.append(position)
+        ledger.epoch = "after"
+
+    asking = context(ledger, feed)
+    asking.on_ahead = put_back
+    frames = await follow(ledger, feed, f"subscription ($c: String) {{ {POSITION} }}", asking, c=cursor(9))
+    assert told == [Position("now", 9)]
+    assert frames[0]["cursor"] == cursor(8, "after")
