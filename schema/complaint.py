@@ -179,29 +179,20 @@ class ExternalReference(msgspec.Struct, frozen=True):
     synced_at: datetime | None = None
 
 
-class ComplaintRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One complaint as its agency tells it: what a connector yields.
-
-    A field the agency does not tell is None or empty, and the ledger keeps what it knew before for
-    `None` in `title`, texts and location only when the whole record came without content.
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agency tells of a complaint and the ledger keeps as it was told.
 
     Attributes:
-        native_id: the record's key in the agency's system.
-        tracking_id: the number the citizen was given; the connector falls back to `native_id`.
+        tracking_id: the number the citizen was given.
         status: canonical; UNMAPPED for a word that is mapped nowhere.
-        submitted_at: moment of receipt; None where it is not told.
-        updated_at: the agency's own last change; None where it is not told.
-        timeline: the agency's status log, oldest first, starting with the first status. None where it keeps no log.
-        follow_ups, dispositions, ratings: oldest first.
+        category: code of the deepest category known; see `schema.categories`.
     """
 
-    native_id: str
     tracking_id: str
     status: ComplaintStatus
     native_status: NativeStatus | None = None
     status_actor: ActorRole | None = None
     status_reason: str | None = None
-    status_changed_at: datetime | None = None
     url: str | None = None
     title: str | None = None
     original_text: str | None = None
@@ -217,26 +208,47 @@ class ComplaintRecord(msgspec.Struct, frozen=True, kw_only=True):
     attachments: tuple[Attachment, ...] = ()
     is_anonymous: bool = False
     is_confidential: bool = False
-    reporter: Reporter | None = None
-    submitted_at: datetime | None = None
-    updated_at: datetime | None = None
     closed_at: datetime | None = None
     owner_agency: AgencyReference | None = None
     assigned_agencies: tuple[AgencyReference, ...] = ()
     copied_agencies: tuple[AgencyReference, ...] = ()
     dispositions: tuple[Disposition, ...] = ()
-    timeline: tuple[StatusEvent, ...] | None = None
     follow_ups: tuple[FollowUp, ...] = ()
     ratings: tuple[Rating, ...] = ()
     external_references: tuple[ExternalReference, ...] = ()
 
 
-class Complaint(msgspec.Struct, frozen=True, kw_only=True):
+class ComplaintRecord(Told, frozen=True, kw_only=True):
+    """One complaint as its agency tells it: what a connector yields.
+
+    A field the agency does not tell is None or empty. A record without title, texts and place leaves those that the
+    ledger knows as they are.
+
+    Attributes:
+        native_id: the record's key in the agency's system.
+        tracking_id: the connector falls back to `native_id`.
+        submitted_at: moment of receipt; None where it is not told.
+        updated_at: the agency's own last change; None where it is not told.
+        timeline: the agency's status log, oldest first, starting with the first status. None where it keeps no log.
+        follow_ups, dispositions, ratings: oldest first.
+        reporter: never kept unless the agency's file asks for it.
+    """
+
+    native_id: str
+    status_changed_at: datetime | None = None
+    reporter: Reporter | None = None
+    submitted_at: datetime | None = None
+    updated_at: datetime | None = None
+    timeline: tuple[StatusEvent, ...] | None = None
+
+
+class Complaint(Told, frozen=True, kw_only=True):
     """One complaint as the ledger keeps it: the graph's `Complaint`, field by field.
 
     Attributes:
         id: `complaint_` + 26 characters; see `complaint_id`.
         agency: slug of the agency whose system holds the record.
+        native_id: None until a complaint that was submitted here is acknowledged.
         generation: counts how often the agency used `native_id` for another matter.
         version: counts the changes of this record from 1.
         timeline: never None here: without a log, the moves that two polls saw.
@@ -250,43 +262,15 @@ class Complaint(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     agency: str
     native_id: str | None
-    tracking_id: str
-    status: ComplaintStatus
     status_changed_at: datetime
     submitted_at: datetime
     updated_at: datetime
     version: int = 0
     generation: int = 0
-    native_status: NativeStatus | None = None
-    status_actor: ActorRole | None = None
-    status_reason: str | None = None
-    url: str | None = None
     content_state: ContentState = ContentState.AVAILABLE
-    title: str | None = None
-    original_text: str | None = None
-    edited_text: str | None = None
-    classification: Classification | None = None
-    category: str | None = None
-    native_category: str | None = None
-    channel: Channel = Channel.OTHER
-    native_channel: str | None = None
-    tags: tuple[str, ...] = ()
-    incident_date: date | None = None
-    incident_location: IncidentLocation | None = None
-    attachments: tuple[Attachment, ...] = ()
-    is_anonymous: bool = False
-    is_confidential: bool = False
-    closed_at: datetime | None = None
     synced_at: datetime | None = None
-    owner_agency: AgencyReference | None = None
-    assigned_agencies: tuple[AgencyReference, ...] = ()
-    copied_agencies: tuple[AgencyReference, ...] = ()
-    dispositions: tuple[Disposition, ...] = ()
     timeline: tuple[StatusEvent, ...] = ()
-    follow_ups: tuple[FollowUp, ...] = ()
-    ratings: tuple[Rating, ...] = ()
     clocks: tuple[SlaClock, ...] = ()
-    external_references: tuple[ExternalReference, ...] = ()
     days_to_first_follow_up: float | None = None
     days_to_close: float | None = None
 
@@ -298,9 +282,8 @@ class Complaint(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def rating(self) -> Rating | None:
         """The latest by a citizen, else the latest."""
-        by_citizen = [r for r in self.ratings if r.source is RatingSource.CITIZEN]
-        latest = by_citizen or list(self.ratings)
-        return latest[-1] if latest else None
+        by_citizen = [rating for rating in self.ratings if rating.source is RatingSource.CITIZEN]
+        return max(by_citizen or self.ratings, key=lambda rating: rating.occurred_at, default=None)
 
     @property
     def overdue(self) -> bool:

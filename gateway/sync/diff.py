@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from gateway.ledger.erasure import emptied
 from gateway.ledger.rows import to_milliseconds
 from schema.agency import Agency
 from schema.clocks import ClockLimits, WorkingCalendar, clocks, days_to_close, days_to_first_follow_up
@@ -27,6 +28,7 @@ from schema.complaint import (
     IncidentLocation,
     Rating,
     StatusEvent,
+    Told,
     complaint_id,
 )
 from schema.events import Change, EventDetail, EventDraft, EventKind, EventOrigin
@@ -104,6 +106,8 @@ def diff(
     if before is not None and record.updated_at is not None and to_milliseconds(record.updated_at) < before.updated_at:
         return None
     after = _merge(rules, before, record, now)
+    if before is not None and before.content_state is ContentState.ERASED:
+        after = emptied(after)
     events = tuple(_events(before, after, origin))
     if before is not None and not events:
         if after.clocks == before.clocks and before.synced_at is not None and now - before.synced_at < SEEN_AGAIN:
@@ -143,53 +147,39 @@ def _merge(rules: Rules, before: Complaint | None, record: ComplaintRecord, now:
         now=now,
     )
     closed_at = _closed_at(record, by_time)
+    told: dict[str, Any] = {field: getattr(record, field) for field in Told.__struct_fields__}
+    told |= _content(before, record)
+    told |= {
+        "closed_at": closed_at,
+        "owner_agency": _named(record.owner_agency, name),
+        "assigned_agencies": tuple(_known(agency, name) for agency in record.assigned_agencies),
+        "copied_agencies": tuple(_known(agency, name) for agency in record.copied_agencies),
+        "dispositions": dispositions,
+        "follow_ups": follow_ups,
+        "ratings": ratings,
+    }
     return Complaint(
+        **told,
         id=before.id if before else complaint_id(rules.agency.id, record.native_id),
         agency=rules.agency.id,
         native_id=record.native_id,
-        tracking_id=record.tracking_id,
         generation=before.generation if before else 0,
         version=before.version if before else 0,
-        status=record.status,
-        native_status=record.native_status,
-        status_actor=record.status_actor,
-        status_reason=record.status_reason,
         status_changed_at=to_milliseconds(by_time[-1].occurred_at),
-        url=record.url,
-        classification=record.classification,
-        category=record.category,
-        native_category=record.native_category,
-        channel=record.channel,
-        native_channel=record.native_channel,
-        tags=record.tags,
-        incident_date=record.incident_date,
-        is_anonymous=record.is_anonymous,
-        is_confidential=record.is_confidential,
         submitted_at=submitted_at,
         updated_at=to_milliseconds(_updated_at(before, record, by_time, now)),
-        closed_at=closed_at,
         synced_at=now,
-        owner_agency=_named(record.owner_agency, name),
-        assigned_agencies=tuple(_known(a, name) for a in record.assigned_agencies),
-        copied_agencies=tuple(_known(a, name) for a in record.copied_agencies),
-        dispositions=dispositions,
         timeline=timeline,
-        follow_ups=follow_ups,
-        ratings=ratings,
         clocks=limits,
-        external_references=record.external_references,
         days_to_first_follow_up=days_to_first_follow_up(
             submitted_at=submitted_at, follow_ups=follow_ups, timeline=timeline, calendar=rules.calendar
         ),
         days_to_close=days_to_close(submitted_at=submitted_at, closed_at=closed_at, calendar=rules.calendar),
-        **_content(before, record),
     )
 
 
 def _content(before: Complaint | None, record: ComplaintRecord) -> dict[str, Any]:
-    """Texts, place and files: what came, or what was known if the record came without any; nothing once erased."""
-    if before is not None and before.content_state is ContentState.ERASED:
-        return {"content_state": ContentState.ERASED}
+    """Texts, place and files: what came, or what was known if the record came without any."""
     bare = record.title is None and record.original_text is None and record.edited_text is None
     source = before if before is not None and bare and record.incident_location is None else record
     content = {field: getattr(source, field) for field in _CONTENT}

@@ -9,6 +9,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.ledger.erasure import emptied
 from gateway.sync.diff import Rules, decide, diff
 from schema.agency import Agency, AgencyLevel
 from schema.clocks import ClockLimits, WorkingCalendar
@@ -165,10 +166,14 @@ def test_a_follow_up_is_an_event_and_a_rewritten_one_a_correction() -> None:
 
 
 def test_what_was_erased_stays_erased() -> None:
-    first, _ = changed(None, record(original_text="isi"))
-    erased = msgspec.structs.replace(first, content_state=ContentState.ERASED, title=None, original_text=None)
-    after, events = changed(erased, record(S.VERIFIED, 1, original_text="isi"))
+    said = FollowUp(kind=FollowUpKind.PROGRESS, occurred_at=at(0), content="Sedang dikerjakan")
+    told = {"original_text": "isi", "url": "https://uji.example/7", "tags": ("jalan",), "follow_ups": (said,)}
+    first, _ = changed(None, record(**told))
+    erased = emptied(first)
+    assert apply(erased, record(**told)) is None
+    after, events = changed(erased, record(S.VERIFIED, 1, **told))
     assert (after.title, after.original_text, after.content_state) == (None, None, ContentState.ERASED)
+    assert after.follow_ups[0].content is None
     assert kinds(events) == [EventKind.STATUS_CHANGED]
 
 
