@@ -52,5 +52,5 @@ lock: ## the two lock files again, from pyproject.toml
 	$(UV) --group dev pyproject.toml -o requirements-dev.lock
 
 clean: ## everything that was made here
-	rm -rf $(V) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build bench/results.json
+	rm -rf $(V) .demo .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build bench/results.json
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

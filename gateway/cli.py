@@ -21,23 +21,59 @@ app = App(
 agency = App(name="agency", help="Agencies that are plugged in, and their files.")
 db = App(name="db", help="The ledger's database.")
 graph = App(name="schema", help="The graph's schema.")
-simulator = App(name="simulator", help="The simulated agencies of a running demo.")
+simulator = App(name="simulator", help="The simulated agencies, alone or of a running demo.")
 
-app.command("gateway.commands.demo:demo")
-app.command("gateway.commands.serve:serve")
-app.command("gateway.commands.sync:sync")
+# Their help stands here too, since an overview loads none of them.
+app.command(
+    "gateway.commands.demo:demo",
+    help="Run seven simulated agencies and the hub over them. Ctrl-C ends it; the same DATA goes on where it ended.",
+)
+app.command(
+    "gateway.commands.serve:serve",
+    help="Serve the graph and keep the mirror of all agencies fresh, until SIGTERM or Ctrl-C.",
+)
+app.command(
+    "gateway.commands.sync:sync",
+    help="Read once what changed at all agencies, or at some, without serving. Exits with 1 if one can't be read.",
+)
 for group in (agency, db, graph, simulator):
     app.command(group)
-agency.command("gateway.commands.agency:list_agencies", name="list")
-agency.command("gateway.commands.agency:check")
-db.command("gateway.commands.db:migrate")
-db.command("gateway.commands.db:backup")
-db.command("gateway.commands.db:restore")
-graph.command("gateway.commands.schema:print_schema", name="print")
-simulator.command("gateway.commands.simulator:serve")
-simulator.command("gateway.commands.simulator:fault")
-simulator.command("gateway.commands.simulator:clear")
-simulator.command("gateway.commands.simulator:move")
+agency.command(
+    "gateway.commands.agency:list_agencies",
+    name="list",
+    help="List the agencies that are plugged in, with the health of their sources.",
+)
+agency.command(
+    "gateway.commands.agency:check",
+    help="Ask an agency for one page, and show what its file makes of it. Exits with 1 if the agency can't be read.",
+)
+db.command(
+    "gateway.commands.db:migrate",
+    help="Bring the database up to this program. Safe to run again, and before every start.",
+)
+db.command(
+    "gateway.commands.db:backup",
+    help="Write a consistent copy of the ledger to FILE, while the hub runs.",
+)
+db.command(
+    "gateway.commands.db:restore",
+    help="Put a backup in place of the ledger. The hub must be stopped; clients learn that history was rewritten.",
+)
+graph.command(
+    "gateway.commands.schema:print_schema",
+    name="print",
+    help="Print the graph's schema (SDL), as schema/graph/hub.graphql has it.",
+)
+simulator.command(
+    "gateway.commands.simulator:serve",
+    help="Play the seven simulated agencies alone, until Ctrl-C. DATA/simulators.json tells their addresses and keys.",
+)
+simulator.command("gateway.commands.simulator:fault", help="Make a simulated agency fail.")
+simulator.command("gateway.commands.simulator:clear", help="End the fault of a simulated agency.")
+simulator.command(
+    "gateway.commands.simulator:move",
+    help="Move statuses at a simulated agency now, and print what moved as JSON. Exits with 1 if nothing did.",
+)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -54,6 +90,11 @@ def run(arguments: list[str] | None = None) -> int:
     except SimpulError as error:
         print(f"simpul: {error}", file=sys.stderr)  # noqa: T201
         return _code(error)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"simpul: {error.filename}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        return FAILED
     except KeyboardInterrupt:
         return 130
 

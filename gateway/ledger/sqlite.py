@@ -23,9 +23,11 @@ _BUSY_SECONDS = 30.0
 _STEPS = 10_000
 _SHARED = "PRAGMA mmap_size = 268435456; PRAGMA temp_store = MEMORY;"
 _READING = _SHARED + "PRAGMA query_only = ON; PRAGMA cache_size = -8000;"
-# A checkpoint rewrites pages that every batch touches again: 16 MB of log between two of them, not 4.
+# WAL is said again at every start: a backup that somebody copied into place came without, and there readers and the
+# writer wait for each other. A checkpoint rewrites pages that every batch touches again: 16 MB of log between two of
+# them, not 4.
 _WRITING = _SHARED + (
-    "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA cache_size = -64000;"
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA cache_size = -64000;"
     "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;"
 )
 
@@ -62,7 +64,7 @@ def connected(path: Path, pragmas: str) -> sqlite3.Connection:
     )
     try:
         connection.executescript(pragmas)
-        # A database of this hub is in WAL mode for good; asking reads the file's head, so a stranger's file is noticed.
+        # Asking reads the file's head, so a stranger's file is noticed.
         connection.execute("PRAGMA journal_mode").fetchone()
     except BaseException:
         connection.close()

@@ -198,7 +198,9 @@ def _timeline(
     held = before.timeline if before else ()
     told = [_completed(rules.agency.id, entry) for entry in record.timeline or ()]
     grew = grown(held, told)
-    last = max(grew, key=_when, default=None)
+    # Of entries that share a second the last counts, as where they are sorted; else the status would be added anew and
+    # anew.
+    last = max(reversed(grew), key=_when, default=None)
     if last is None or last.to_status is not record.status:
         grew = (*grew, _unlogged(rules, last, record, now))
     return _chained(grew)

@@ -119,6 +119,9 @@ class Poller:
             await self._writer.report(report)
         else:
             report = self._succeeded(started)
+            if harvest.since is None and done.since is not None:
+                # What changed while everything was read may have slipped to a page that was behind us: look at once.
+                self._wait = 0.0
             await self._writer.report(report, msgspec.json.encode(done))
         self._report = report
         self._on_report(report)

@@ -49,6 +49,7 @@ def test_the_environment_and_what_wins_over_it(environment: pytest.MonkeyPatch) 
         ("SIMPUL_CORS_ORIGINS", "https://a.example/path", "SIMPUL_CORS_ORIGINS: 'https://a.example/path' is not"),
         ("SIMPUL_CORS_ORIGINS", "https://*.example", "SIMPUL_CORS_ORIGINS: "),
         ("SIMPUL_SECRET", "short", "SIMPUL_SECRET: "),
+        ("SIMPUL_DATABASE_URL", "mysql://hub@db/hub", "SIMPUL_DATABASE_URL: not an address"),
     ],
 )
 def test_a_wrong_value_is_named(environment: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:

@@ -86,6 +86,25 @@ def test_the_same_record_again_changes_nothing() -> None:
     assert apply(after, told) is None
 
 
+_LOGS = st.lists(st.builds(move, st.sampled_from([S.SUBMITTED, S.ANSWERED, S.CLOSED]), st.integers(0, 2)), max_size=5)
+_TOLD = st.builds(
+    lambda status, log: record(status, 3, timeline=tuple(log)),
+    st.sampled_from([S.SUBMITTED, S.CLOSED, S.DUPLICATE]),
+    _LOGS,
+)
+
+
+@given(first=_TOLD, second=_TOLD)
+@settings(deadline=None, max_examples=200)
+def test_whatever_a_log_says_it_is_told_once(first: ComplaintRecord, second: ComplaintRecord) -> None:
+    """Also one whose moves share a second, are out of order, or don't end where the record is."""
+    before, _ = changed(None, first)
+    assert apply(before, first) is None
+    if apply(before, second) is not None:
+        before, _ = changed(before, second)
+    assert apply(before, second) is None
+
+
 def test_seeing_it_again_after_a_while_moves_only_synced_at() -> None:
     told = record(updated=1)
     after, _ = changed(None, told)

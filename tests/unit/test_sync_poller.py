@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -123,9 +124,9 @@ def page(*records: ComplaintRecord, rejected: int = 0) -> Page:
     return Page(records=records, rejected=bad)
 
 
-def poller(connector: Scripted, writer: Notebook, clock: Time, report: SourceReport | None = None) -> Poller:
+def poller(connector: Scripted, writer: Notebook, clock: Time, **more: Any) -> Poller:
     rules = Rules(agency=AGENCY, limits=ClockLimits(), calendar=WorkingCalendar("Asia/Jakarta", frozenset()), slugs={})
-    return Poller(connector=connector, writer=writer, rules=rules, pace=PACE, clock=clock, report=report)
+    return Poller(connector=connector, writer=writer, rules=rules, pace=PACE, clock=clock, **more)
 
 
 async def test_a_harvest_is_applied_page_by_page_and_remembers_how_far_it_came() -> None:
@@ -169,6 +170,21 @@ async def test_an_agency_whose_clock_runs_ahead_is_not_skipped_over() -> None:
     await each.harvest()
     await each.harvest()
     assert connector.asked[1] == START
+
+
+async def test_what_changed_during_the_first_harvest_is_looked_for_at_once() -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) > 2:
+            raise asyncio.CancelledError
+
+    connector = Scripted([page(record("1")), page(record("2"))], [])
+    each = poller(connector, Notebook(), Time(), sleep=sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await each.run()
+    assert waits[1:] == [0.0, PACE.every]
 
 
 async def test_an_outage_is_logged_once_and_its_end_once() -> None:

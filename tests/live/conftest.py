@@ -1,0 +1,31 @@
+"""One small demo for all tests of this folder. They leave it as they found it: running, its faults cleared."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.demo import SMALL, Demo
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Last: the demo runs from the first of these tests on, and would slow down what is measured elsewhere.
+    items.sort(key=lambda item: HERE in item.path.parents)
+
+
+@pytest.fixture(scope="session")
+def demo() -> Iterator[Demo]:
+    """The demo, after its first harvest."""
+    # Not pytest's own folder, which is kept: a ledger is large.
+    with tempfile.TemporaryDirectory(prefix="simpul-") as folder:
+        demo = Demo(Path(folder) / "demo", *SMALL)
+        try:
+            yield demo
+            assert demo.hub.interrupt() == 0
+        finally:
+            demo.hub.kill()
