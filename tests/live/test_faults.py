@@ -94,7 +94,7 @@ def test_an_agency_that_is_down_says_so_and_its_rows_still_answer(healed: Demo) 
 
 def test_a_fault_for_seconds_ends_by_itself(healed: Demo) -> None:
     demo = healed
-    asked = demo.simpul("simulator", "fault", "prov-diy", "error", "--for", 4, "--data", demo.data)
+    asked = demo.simpul("simulator", "fault", "prov-diy", "error", "--for", 3, "--data", demo.data)
     assert asked.returncode == 0
     wait(is_told(demo, "prov-diy", "DOWN", "HTTP_ERROR"), SHOWN)
     wait(is_told(demo, "prov-diy", "OK", None), SHOWN)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -88,20 +87,18 @@ async def move(demo: Demo, slug: str, count: int) -> list[dict[str, Any]]:
 
 def test_a_move_is_in_the_graph_within_the_poll_interval(demo: Demo) -> None:
     query = """query($number: String!, $agency: ID!) {
-      complaint(trackingId: $number, agency: $agency) { status timeline(last: 1) { fromStatus toStatus } }
+      complaint(trackingId: $number, agency: $agency) { timeline { fromStatus toStatus occurredAt } }
     }"""
     for slug in ("sp4n-lapor", "prov-bali", "prov-sumbar"):
         done = demo.simpul("simulator", "move", slug, "--data", demo.data)
-        began = time.monotonic()
         [step] = json.loads(done.stdout)
-        seen = {"fromStatus": step["from"], "toStatus": step["to"]}
+        moved = {"fromStatus": step["from"], "toStatus": step["to"], "occurredAt": step["at"].replace("Z", ".000Z")}
 
-        def shown(step: dict[str, Any] = step, seen: dict[str, Any] = seen) -> bool:
+        def shown(step: dict[str, str] = step, moved: dict[str, str] = moved) -> bool:
             found = demo.ask(query, number=step["trackingId"], agency=step["agency"])["complaint"]
-            return bool(found["timeline"] == [seen])
+            return moved in found["timeline"]
 
         wait(shown, POLLED)
-        assert time.monotonic() - began < POLLED
 
 
 async def test_each_move_is_one_event_for_who_listens_and_for_who_asks(demo: Demo) -> None:
