@@ -8,14 +8,40 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.cache.answers import AnswerCache
+from gateway.door import Door
 from gateway.execution.execute import Executor
 from gateway.health import Health
 from gateway.http import GraphQLEndpoint
 from gateway.origins import Origins
 from gateway.stream.websocket import PATIENCE, Patience, SocketEndpoint
 from gateway.supervisor import Work, running
-from gateway.telemetry import Metrics, MetricsEndpoint
+from gateway.telemetry import CacheState, Metrics, MetricsEndpoint
+from gateway.terms import TermsBook
+
+
+class Hub:
+    """The ASGI application: the graph over HTTP, and beside it Starlette with all the rest.
+
+    The graph is asked before Starlette, whose middleware and routing would take longer than most answers.
+
+    Attributes:
+        door, terms: the graph as `gateway.fastlane` reaches it, without ASGI.
+    """
+
+    def __init__(self, door: Door, terms: TermsBook, rest: ASGIApp) -> None:
+        self.door = door
+        self.terms = terms
+        self._graph = GraphQLEndpoint(door, terms)
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/graphql" and not _is_preflight(scope):
+            await self._graph(scope, receive, send)
+        else:
+            await self._rest(scope, receive, send)
 
 
 def build_app(
@@ -27,12 +53,14 @@ def build_app(
     closing: asyncio.Event,
     background: Mapping[str, Work],
     patience: Patience = PATIENCE,
-) -> Starlette:
+    cache: AnswerCache | None = None,
+) -> Hub:
     """The ASGI application.
 
     Args:
         closing: set when the hub goes down; streams end by it.
         background: what runs as long as the application does, by name.
+        cache: where answers are kept; None makes each of them anew.
     """
 
     @asynccontextmanager
@@ -40,9 +68,10 @@ def build_app(
         async with running(background, metrics.died):
             yield
 
-    return Starlette(
+    if cache is not None:
+        metrics.cache(lambda: CacheState(cache.looks, len(cache.memory), cache.memory.bytes))
+    rest = Starlette(
         routes=[
-            Route("/graphql", GraphQLEndpoint(executor, metrics)),
             WebSocketRoute("/graphql", SocketEndpoint(executor, origins, metrics, closing, patience)),
             *health.routes(),
             Route("/metrics", MetricsEndpoint(metrics)),
@@ -50,3 +79,11 @@ def build_app(
         middleware=[origins.middleware()],
         lifespan=lifespan,
     )
+    return Hub(Door(executor, metrics, cache), TermsBook(origins), rest)
+
+
+def _is_preflight(scope: Scope) -> bool:
+    if scope["method"] != "OPTIONS":
+        return False
+    names = {name for name, _ in scope["headers"]}
+    return b"origin" in names and b"access-control-request-method" in names

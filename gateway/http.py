@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from typing import ClassVar
+from urllib.parse import parse_qsl
 
-import orjson
-from graphql import GraphQLError
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from gateway.execution.document import KindNotAllowed, Refused
-from gateway.execution.execute import MUTATION, QUERY, Answer, Executor, Operation, refusal
-from gateway.execution.request import GraphQLRequest, request_of_address, request_of_body
-from gateway.negotiation import GRAPHQL, JSON, is_json, negotiate, wants_page
-from gateway.telemetry import Metrics
-from schema.errors import BadUserInput
-from schema.query import PUBLIC
-
-#: The longest body, in bytes. The server itself refuses addresses beyond 64 kB.
-MAX_BODY = 262_144
-
-_BY_GET, _BY_POST = frozenset({QUERY}), frozenset({QUERY, MUTATION})
+from gateway.door import MAX_BODY, Door, not_modified
+from gateway.execution.request import request_of_address, request_of_body
+from gateway.negotiation import wants_page
+from gateway.reply import Reply
+from gateway.terms import Rejected, Terms, TermsBook
 
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Simpul: GraphQL</title>
@@ -33,106 +23,93 @@ _PAGE = """<!doctype html>
 <p>Subscriptions come over a WebSocket at the same address (protocol graphql-transport-ws).</p>
 </html>
 """
+_PAGE_HEADERS = (
+    (b"content-type", b"text/html; charset=utf-8"),
+    (b"content-security-policy", b"default-src 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+)
 
 
-class Rejected(Exception):
-    """An HTTP request that is not a GraphQL request: what to answer."""
-
-    def __init__(self, status: int, message: str, **headers: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.headers = headers
+class ClientLeft(Exception):
+    """Before its request was complete."""
 
 
 class GraphQLEndpoint:
-    """The ASGI application at `/graphql` for HTTP."""
+    """The ASGI application at `/graphql` for HTTP.
+
+    A request whose answer is at hand passes through here and `Door.now`, and makes no objects on its way.
+    """
 
     methods: ClassVar[str] = "GET, HEAD, POST, OPTIONS"
 
-    def __init__(self, executor: Executor, metrics: Metrics) -> None:
-        self._executor = executor
-        self._metrics = metrics
+    def __init__(self, door: Door, terms: TermsBook) -> None:
+        self._door = door
+        self._terms = terms
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
+        terms = self._terms.of(scope["headers"])
         try:
-            response = await self._respond(request)
-        except ClientDisconnect:
+            reply = await self._reply(terms, scope, receive)
+        except ClientLeft:
             return
         except Rejected as rejected:
-            self._metrics.answered("http", "unknown", "refused")
-            response = _rejection(request, rejected)
-        await response(scope, receive, send)
+            reply = self._door.rejection(rejected, terms)
+        await send(reply.start)
+        await send(reply.content)
 
-    async def _respond(self, request: Request) -> Response:
-        accept = request.headers.get("accept", "")
-        by_get = request.method in ("GET", "HEAD")
-        if request.method == "OPTIONS":
-            return Response(status_code=204, headers={"allow": self.methods})
-        if not by_get and request.method != "POST":
+    async def _reply(self, terms: Terms, scope: Scope, receive: Receive) -> Reply:
+        method = scope["method"]
+        if method == "POST":
+            return await self._post(terms, receive)
+        if method == "OPTIONS":
+            return Reply(204, [(b"allow", self.methods.encode()), *terms.headers])
+        if method not in ("GET", "HEAD"):
             raise Rejected(405, "Ask by GET or POST.", allow=self.methods)
-        if by_get and "query" not in request.query_params and wants_page(accept):
-            return HTMLResponse(_PAGE.format(address=_address(request)), headers=_PAGE_HEADERS)
-        media = negotiate(accept)
-        if media is None:
-            raise Rejected(406, f"Answers come as {GRAPHQL} or {JSON}.")
-        started = time.perf_counter()
-        kind, answer = await self._answer(request, by_get)
-        self._metrics.answered("http", kind, answer.outcome, time.perf_counter() - started)
-        # The specification keeps 200 for application/json, where old clients read no body under 4xx.
-        status = 400 if answer.refused and media == GRAPHQL else 200
-        return Response(answer.json(), status, {"content-type": f"{media}; charset=utf-8", "vary": "accept"})
+        return await self._get(terms, scope)
 
-    async def _answer(self, request: Request, by_get: bool) -> tuple[str, Answer]:
-        try:
-            operation = self._prepare(await _read(request, by_get), by_get)
-        except Refused as refused:
-            return "unknown", refusal(refused.errors)
-        return operation.kind.value, await self._executor.execute(operation, PUBLIC)
+    async def _post(self, terms: Terms, receive: Receive) -> Reply:
+        if not terms.plain:
+            terms.check()
+            terms.check_body()
+        body = await _body(receive)
+        return self._door.now(terms, body) or await self._door.reply(terms, body, lambda: request_of_body(body))
 
-    def _prepare(self, wanted: GraphQLRequest, by_get: bool) -> Operation:
-        try:
-            return self._executor.prepare(wanted, _BY_GET if by_get else _BY_POST)
-        except KindNotAllowed as error:
-            if error.kind is MUTATION:
-                raise Rejected(405, "A mutation must be sent by POST.", allow="POST") from error
-            message = "A subscription needs a stream: open a WebSocket here with the protocol graphql-transport-ws."
-            raise Refused([GraphQLError(message)]) from error
+    async def _get(self, terms: Terms, scope: Scope) -> Reply:
+        asked: str = scope["query_string"].decode("latin-1")
+        reply = self._door.now(terms, asked) if terms.acceptable else None
+        if reply is None:
+            parameters = dict(parse_qsl(asked, keep_blank_values=True))
+            if "query" not in parameters and wants_page(terms.accept):
+                return _page(terms, scope)
+            terms.check()
+            reply = await self._door.reply(terms, asked, lambda: request_of_address(parameters), by_get=True)
+        return not_modified(reply, _header(scope, b"if-none-match")) or reply
 
 
-_PAGE_HEADERS = {
-    "content-security-policy": "default-src 'none'",
-    "x-content-type-options": "nosniff",
-    "vary": "accept",
-}
-
-
-async def _read(request: Request, by_get: bool) -> GraphQLRequest:
-    try:
-        return request_of_address(request.query_params) if by_get else request_of_body(await _body(request))
-    except BadUserInput as error:
-        raise Rejected(400, str(error)) from error
-
-
-async def _body(request: Request) -> bytes:
-    if not is_json(request.headers.get("content-type", "")):
-        raise Rejected(415, f"The body must be {JSON} in UTF-8.", **{"accept-post": JSON})
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise Rejected(415, "The body must not be compressed.", **{"accept-encoding": "identity"})
-    parts, size = [], 0
-    async for part in request.stream():
+async def _body(receive: Receive) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ClientLeft
+        part: bytes = message.get("body", b"")
         size += len(part)
         if size > MAX_BODY:
             raise Rejected(413, f"The body is longer than {MAX_BODY} bytes.", connection="close")
+        if not message.get("more_body"):
+            return b"".join((*parts, part)) if parts else part
         parts.append(part)
-    return b"".join(parts)
 
 
-def _rejection(request: Request, rejected: Rejected) -> Response:
-    media = negotiate(request.headers.get("accept", "")) or JSON
-    content = orjson.dumps(refusal([GraphQLError(str(rejected))]).body())
-    headers = {"content-type": f"{media}; charset=utf-8", "vary": "accept", **rejected.headers}
-    return Response(content, rejected.status, headers)
+def _page(terms: Terms, scope: Scope) -> Reply:
+    page = _PAGE.format(address=_address(Request(scope))).encode()
+    return Reply(200, [*_PAGE_HEADERS, *terms.headers], page)
+
+
+def _header(scope: Scope, name: bytes) -> str | None:
+    values = [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+    return ", ".join(values) if values else None
 
 
 def _address(request: Request) -> str:

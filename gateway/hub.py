@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import UTC, datetime
+from importlib.metadata import version
 
 import msgspec
-from starlette.applications import Starlette
 
 from connectors.manifest import Manifest
 from connectors.registry import connect
 from connectors.secrets import Resolve
-from gateway.app import build_app
+from gateway.app import Hub, build_app
+from gateway.cache.answers import AnswerCache
+from gateway.cache.freshness import Freshness
+from gateway.cache.memory import Memory
+from gateway.cache.shared import SharedAnswers
 from gateway.cursor import SealedCursors, key_from_file, key_from_secret
 from gateway.execution.execute import Executor
+from gateway.fastlane import Lane
 from gateway.health import Health
 from gateway.holidays import indonesian_holidays
 from gateway.ledger.database import open_database
+from gateway.ledger.freshness import open_freshness
 from gateway.ledger.migrate import pending
 from gateway.ledger.reader import LedgerReader
+from gateway.ledger.upkeep import Upkeep
 from gateway.ledger.witness import Witness
 from gateway.ledger.writer import LedgerWriter, open_writer
 from gateway.origins import Origins
@@ -28,16 +36,18 @@ from gateway.server import Server, listen
 from gateway.settings import Settings
 from gateway.stream.doorbell import Doorbell
 from gateway.stream.feed import LedgerFeed
+from gateway.stream.relay import Relay
 from gateway.stream.tail import Tail
 from gateway.supervisor import Work
 from gateway.sync.poller import OnPage, OnReport, Poller
 from gateway.sync.pollers import build_pollers
 from gateway.telemetry import Metrics
+from gateway.valkey import Valkey
 from schema.agency import SourceReport
 from schema.errors import MigrationsPending
 from schema.events import Position
 from schema.graph.context import Context
-from schema.graph.schema import build
+from schema.graph.schema import build, sdl
 from schema.ports import Clock, Page, Snapshot
 from schema.query import PUBLIC, Viewer
 
@@ -51,6 +61,8 @@ class Ledger(msgspec.Struct, frozen=True):
     reader: LedgerReader
     writer: LedgerWriter
     witness: Witness
+    freshness: Freshness
+    upkeep: Upkeep
 
 
 def utc_now() -> datetime:
@@ -74,7 +86,8 @@ async def open_ledger(settings: Settings, clock: Clock = utc_now) -> AsyncIterat
             open_database(settings.database) as database,
             open_writer(database, witness, clock) as writer,
         ):
-            yield Ledger(LedgerReader(database), writer, witness)
+            with closing(open_freshness(database)) as freshness:
+                yield Ledger(LedgerReader(database), writer, witness, freshness, Upkeep(database))
     finally:
         witness.close()
 
@@ -132,16 +145,40 @@ async def serve(
     with listen(settings.host, settings.port) as listener:
         async with (
             open_ledger(settings) as ledger,
+            open_valkey(settings, metrics) as valkey,
             open_pollers(manifests, ledger, secrets, count, on_report) as pollers,
         ):
-            closing = asyncio.Event()
-            app = await _app(settings, ledger, pollers, metrics, closing)
-            await Server(app, listener, closing, on_started).run_until_stopped()
+            going_down = asyncio.Event()
+            hub = await _hub(settings, ledger, pollers, metrics, going_down, valkey)
+            # The graph and the libraries stay: looking through them for garbage would hold everybody up, 100 ms a time.
+            gc.collect()
+            gc.freeze()
+            protocol = Lane(hub).protocol() if settings.fast_lane else "httptools"
+            await Server(hub, listener, going_down, on_started, protocol=protocol).run_until_stopped()
 
 
-async def _app(
-    settings: Settings, ledger: Ledger, pollers: Sequence[Poller], metrics: Metrics, closing: asyncio.Event
-) -> Starlette:
+@asynccontextmanager
+async def open_valkey(settings: Settings, metrics: Metrics) -> AsyncIterator[Valkey | None]:
+    """The server that hubs share, if one is set; whether it is there is found out later."""
+    if settings.redis_url is None:
+        yield None
+        return
+    valkey = Valkey(settings.redis_url, metrics.valkey)
+    metrics.valkey(True)
+    try:
+        yield valkey
+    finally:
+        await valkey.aclose()
+
+
+async def _hub(
+    settings: Settings,
+    ledger: Ledger,
+    pollers: Sequence[Poller],
+    metrics: Metrics,
+    closing: asyncio.Event,
+    valkey: Valkey | None,
+) -> Hub:
     def looked(head: Position, sources: Mapping[str, SourceReport]) -> None:
         ledger.witness.saw(head)
         metrics.ledger(head, sources)
@@ -149,7 +186,8 @@ async def _app(
     doorbell = Doorbell()
     tail = Tail(ledger.reader, doorbell, looked)
     feed = LedgerFeed(ledger.reader, doorbell, tail)
-    cursors = SealedCursors(_key(settings))
+    key = _key(settings)
+    cursors = SealedCursors(key)
 
     async def begin_anew(position: Position) -> None:
         await ledger.writer.renew_epoch("a cursor of ours lies beyond its end", position)
@@ -158,15 +196,35 @@ async def _app(
         return Context(viewer=viewer, snapshot=snapshot, cursors=cursors, clock=utc_now, feed=feed, on_ahead=begin_anew)
 
     ledger.writer.on_commit(lambda head: doorbell.ring(head.seq))
+    works = background(ledger, tail, pollers)
+    if valkey is not None:
+        relay = Relay(valkey, tail.look)
+        ledger.writer.on_commit(lambda head: relay.tell())
+        works |= {"valkey": valkey.run, "relay": relay.run}
     await tail.look()
     return build_app(
-        executor=Executor(build(), ledger.reader, context, lambda hit: metrics.document(hit=hit)),
+        executor=Executor(
+            build(),
+            ledger.reader,
+            context,
+            lambda hit: metrics.document(hit=hit),
+            versioned=settings.cache_mb > 0,
+        ),
         health=Health(ledger.reader, tail, lambda: pending(settings.database)),
         metrics=metrics,
         origins=Origins(settings.cors_origins),
         closing=closing,
-        background=background(ledger, tail, pollers),
+        background=works,
+        cache=_cache(settings, ledger, key, valkey),
     )
+
+
+def _cache(settings: Settings, ledger: Ledger, key: bytes, valkey: Valkey | None) -> AnswerCache | None:
+    if not settings.cache_mb:
+        return None
+    memory = Memory(settings.cache_mb * 1_000_000)
+    shared = SharedAnswers(valkey, key, f"{version('simpul')} {sdl()}") if valkey is not None else None
+    return AnswerCache(ledger.reader, ledger.freshness, memory, shared, stale=settings.stale_seconds)
 
 
 def background(ledger: Ledger, tail: Tail, pollers: Sequence[Poller]) -> dict[str, Work]:
@@ -177,7 +235,8 @@ def background(ledger: Ledger, tail: Tail, pollers: Sequence[Poller]) -> dict[st
             await ledger.writer.tick(utc_now())
             await asyncio.sleep(TICK)
 
-    return {"tail": tail.run, "clocks": clocks, **{f"poll {poller.slug}": poller.run for poller in pollers}}
+    works = {"tail": tail.run, "clocks": clocks, "upkeep": ledger.upkeep.run}
+    return {**works, **{f"poll {poller.slug}": poller.run for poller in pollers}}
 
 
 def _key(settings: Settings) -> bytes:

@@ -30,6 +30,7 @@ class Server(uvicorn.Server):
     Args:
         closing: set at the first signal, before connections are waited for: whatever streams must end by it.
         on_started: told the address once requests are answered.
+        protocol: makes an HTTP connection; uvicorn's own unless given.
         handle_signals: SIGINT and SIGTERM stop it; False where somebody else sets `should_exit`.
     """
 
@@ -40,12 +41,13 @@ class Server(uvicorn.Server):
         closing: asyncio.Event,
         on_started: Callable[[str], None] = lambda address: None,
         *,
+        protocol: Any = "httptools",
         handle_signals: bool = True,
     ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=protocol,
                 ws="websockets-sansio",
                 ws_max_size=MAX_MESSAGE,
                 # The protocol has pings of its own, and compressing small frames once per subscriber is dear.

@@ -60,6 +60,24 @@ class Settings(BaseSettings):
         description="At least 32 characters that cursors are sealed with; the same on every replica. "
         "Default: a key made at the first start, in the data folder.",
     )
+    redis_url: str | None = Field(
+        default=None,
+        description="Valkey or Redis that several hubs share: `redis://HOST:PORT/DB`, `rediss://...` or `unix://PATH`. "
+        "Default: none; the hub never needs it.",
+        repr=False,
+    )
+    cache_mb: int = Field(
+        default=32, ge=0, le=65_536, description="Megabytes of answers kept in memory; 0 answers every question anew."
+    )
+    stale_seconds: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=3_600.0,
+        description="Seconds that an outdated answer may still be given while a new one is made. Default: none.",
+    )
+    fast_lane: bool = Field(
+        default=True, description="Whether plain requests go past the ASGI stack; `false` if in doubt of it."
+    )
     log_format: LogFormat = Field(default=LogFormat.TEXT, description="`text` for people, `json` for machines.")
     log_level: LogLevel = Field(default=LogLevel.INFO, description="`debug`, `info`, `warning` or `error`.")
 
@@ -86,6 +104,13 @@ class Settings(BaseSettings):
                 continue
             if scheme not in ("http", "https") or not separator or not rest or "/" in rest or "*" in rest:
                 raise ValueError(f"{origin!r} is not an origin: scheme and host, no path")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("not an address of Valkey or Redis: redis://HOST:PORT/DB, rediss://... or unix://PATH")
         return value
 
     @property

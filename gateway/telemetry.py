@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -32,7 +34,7 @@ class Metrics:
         self._requests = self._counter("requests", "Operations, by kind and outcome.", "transport", "kind", "outcome")
         self._seconds = Histogram(
             "simpul_request_seconds",
-            "Time to answer an operation; not for subscriptions.",
+            "Time to answer an operation; not for subscriptions, nor for answers that were at hand.",
             ["transport", "kind"],
             buckets=LATENCIES,
             registry=self.registry,
@@ -47,6 +49,8 @@ class Metrics:
         self._unmapped = self._gauge("unmapped", "Complaints whose status word is mapped nowhere.", "agency")
         self._records = self._counter("sync_records", "Records read from an agency.", "agency", "outcome")
         self._deaths = self._counter("task_deaths", "Background tasks that died and were started again.", "task")
+        self._valkey = self._gauge("valkey_up", "1 while the shared server answers.")
+        self._hits = 0
         # Looking a labelled child up costs more than counting with it.
         self._requests_of = cache(self._requests.labels)
         self._seconds_of = cache(self._seconds.labels)
@@ -63,6 +67,18 @@ class Metrics:
         self._requests_of(transport, kind, outcome).inc()
         if seconds is not None:
             self._seconds_of(transport, kind).observe(seconds)
+
+    def hit(self) -> None:
+        """A query was answered from what was at hand. Counted here and told by `page`: it happens too often."""
+        self._hits += 1
+
+    def cache(self, look: Callable[[], CacheState]) -> None:
+        """`look` tells the state of the cache of answers, whenever the page is read."""
+        self.registry.register(_CacheCollector(look))
+
+    def valkey(self, up: bool) -> None:
+        """The shared server was lost, or is back."""
+        self._valkey.set(up)
 
     def document(self, *, hit: bool) -> None:
         """A document was asked of the cache."""
@@ -98,7 +114,33 @@ class Metrics:
 
     def page(self) -> bytes:
         """As Prometheus reads it."""
+        hits, self._hits = self._hits, 0
+        self._requests_of("http", "query", "ok").inc(hits)
         return generate_latest(self.registry)
+
+
+class CacheState(NamedTuple):
+    """The cache of answers: how they were come by, how many are kept, and their bytes."""
+
+    looks: Mapping[str, int]
+    entries: int
+    bytes: int
+
+
+class _CacheCollector(Collector):
+    """Counts where the cache counts, so that a hit pays for no labels and no locks."""
+
+    def __init__(self, look: Callable[[], CacheState]) -> None:
+        self._look = look
+
+    def collect(self) -> Iterator[Metric]:
+        state = self._look()
+        answers = CounterMetricFamily("simpul_cache_answers", "Answers, by how they were come by.", labels=["result"])
+        for result, count in state.looks.items():
+            answers.add_metric([result], count)
+        yield answers
+        yield GaugeMetricFamily("simpul_cache_entries", "Answers in memory.", value=state.entries)
+        yield GaugeMetricFamily("simpul_cache_bytes", "Bytes that they take.", value=state.bytes)
 
 
 class MetricsEndpoint:

@@ -19,7 +19,8 @@ SimpulError
 │   ├── BadUserInput
 │   ├── BadCursor
 │   ├── CursorExpired
-│   └── AmbiguousTrackingId
+│   ├── AmbiguousTrackingId
+│   └── DeadlinePassed       it would take longer than anybody waits: ask for less
 └── LedgerError            the hub's own storage
     ├── LedgerUnavailable    the database can't be reached: try again
     ├── MigrationsPending    run `simpul db migrate` first
@@ -181,6 +182,12 @@ class AmbiguousTrackingId(QueryError):
     """`extensions.agencies` are the slugs of the agencies that use the number."""
 
     code = "AMBIGUOUS_TRACKING_ID"
+
+
+class DeadlinePassed(QueryError):
+    """The answer would have taken longer than the hub works for one question; the work was stopped."""
+
+    code = "DEADLINE"
 
 
 class LedgerError(SimpulError):

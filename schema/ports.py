@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -38,10 +38,68 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
     first_seen_at: datetime
 
 
+class Rows(msgspec.Struct, frozen=True, kw_only=True):
+    """Complaints as the table's raw values: what a compiled projection reads.
+
+    Attributes:
+        rows: in the asked order; each begins with the values of the asked columns (`row[0]` …) and may be longer.
+            Moments are text (`2021-03-23T05:12:00.000Z`), truths may be 0 and 1, nested lists are JSON text in the
+            form that msgspec gives the records of `schema.complaint`.
+        key: where a row of these stands under the order; sealed, it is the row's cursor.
+        total: how many complaints match, over all pages; None unless it was asked for.
+    """
+
+    rows: Sequence[Sequence[Any]]
+    key: Callable[[Sequence[Any]], RowKey]
+    has_next: bool = False
+    has_previous: bool = False
+    total: int | None = None
+
+
+class Versions(msgspec.Struct, frozen=True, kw_only=True):
+    """What a viewer's answers are compared by: equal versions mean equal answers, part by part.
+
+    Attributes:
+        agencies: by slug, the seq of the newest event that the viewer could see; an agency without any is left out.
+        health: counts the reports of sources, and the times that complaints were seen again unchanged (`synced_at`).
+        facts: counts the changes of what the agencies' files say.
+        derived: counts the changes of complaints that no event tells of (clocks computed anew, an agency's level).
+        head: the seq of the newest event of any kind, seen by the viewer or not.
+    """
+
+    epoch: str
+    agencies: Mapping[str, int]
+    health: int
+    facts: int
+    derived: int
+    head: int = 0
+
+
+class Dependencies(msgspec.Struct, kw_only=True):
+    """What the questions put to a snapshot depend on; it grows with them.
+
+    An answer stays true while `epoch` and `derived` of the versions are the same, no agency of `agencies` has a newer
+    event, no complaint of `complaints` another seq, and, where these are marked, `health`, `facts` and `head` are the
+    same.
+
+    Attributes:
+        agencies: slugs; None means all, those that are plugged in later included.
+        complaints: by id, the seq of the newest event that touched it.
+    """
+
+    agencies: set[str] | None = msgspec.field(default_factory=set)
+    complaints: dict[str, int] = msgspec.field(default_factory=dict)
+    health: bool = False
+    facts: bool = False
+    head: bool = False
+
+
 class Snapshot(Protocol):
     """The ledger at one moment, as one viewer may see it. Calls run one after another, whoever awaits them."""
 
     viewer: Viewer
+    #: Of all questions so far.
+    dependencies: Dependencies
 
     async def head(self) -> Position:
         """The newest event of any kind (not for the viewer's eyes: `stamp` is)."""
@@ -51,6 +109,9 @@ class Snapshot(Protocol):
 
     async def stamp(self, agencies: Collection[str] | None = None) -> Position:
         """The newest event that this viewer could see, of these agencies (None: of all)."""
+
+    async def versions(self) -> Versions:
+        """What answers of this snapshot are compared by."""
 
     async def agencies(self) -> Mapping[str, Agency]:
         """All agencies that are or were plugged in, by slug."""
@@ -63,6 +124,30 @@ class Snapshot(Protocol):
 
     async def count(self, filter: ComplaintFilter) -> int:
         """How many complaints match, over all pages."""
+
+    async def rows(
+        self,
+        filter: ComplaintFilter,
+        order: ComplaintOrder,
+        window: Window,
+        columns: tuple[str, ...],
+        *,
+        count: bool = False,
+    ) -> Rows:
+        """The page of `complaints`, as raw values of `columns`.
+
+        Args:
+            columns: names of columns of the table `complaints`.
+            count: also tell the total.
+        """
+
+    async def rows_by_ids(self, ids: Sequence[str], columns: tuple[str, ...]) -> Mapping[str, Sequence[Any]]:
+        """`by_ids` as raw values: by id, a row that begins with `columns`."""
+
+    async def rows_by_tracking_id(
+        self, tracking_id: str, agency: str | None, columns: tuple[str, ...]
+    ) -> Sequence[Sequence[Any]]:
+        """`by_tracking_id` as raw values: rows that begin with `columns`."""
 
     async def by_ids(self, ids: Sequence[str]) -> Mapping[str, Complaint]:
         """Those of the complaints that exist and that the viewer may see, by id."""
@@ -89,8 +174,13 @@ class Snapshot(Protocol):
 class Reader(Protocol):
     """Opens snapshots."""
 
-    def snapshot(self, viewer: Viewer) -> AbstractAsyncContextManager[Snapshot]:
-        """One consistent read; the database is not touched before the first question."""
+    def snapshot(self, viewer: Viewer, *, lone: bool = False) -> AbstractAsyncContextManager[Snapshot]:
+        """One consistent read; the database is not touched before the first question.
+
+        Args:
+            lone: one question for complaints, counts or statistics will be put, which is cheaper on some databases;
+                `head`, `oldest`, `stamp`, `versions`, `agencies` and `sources` may follow it.
+        """
 
 
 class Writer(Protocol):

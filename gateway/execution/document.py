@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection
+from typing import Any
 
 from graphql import (
     DocumentNode,
+    FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
@@ -20,8 +22,12 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 #: The longest document, in bytes, and the most tokens and comments in it.
 MAX_BYTES, MAX_TOKENS, MAX_COMMENTS = 65_536, 2_000, 1_000
-#: What is kept: this many documents, of this many characters in all.
-KEPT_DOCUMENTS, KEPT_CHARACTERS = 1_000, 2_000_000
+#: What is kept: this many documents, of this many bytes in all.
+KEPT_DOCUMENTS, KEPT_BYTES = 1_000, 24_000_000
+#: Plans of one operation. A client that asks for every choice of many `@include`s is served by graphql-core.
+MOST_CHOICES = 8
+#: What a document takes, in bytes; a token of it, and a token in each plan. Measured; rather too much than too little.
+_PER_DOCUMENT, _PER_TOKEN, _PER_PLANNED = 20_000, 400, 1_300
 
 _RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 
@@ -43,14 +49,28 @@ class KindNotAllowed(Exception):
 
 
 class Document:
-    """A parsed document. `validated` once it is known to fit the graph."""
+    """A parsed document.
 
-    __slots__ = ("node", "operations", "validated")
+    Args:
+        choices: how many plans it may come to have.
 
-    def __init__(self, node: DocumentNode) -> None:
+    Attributes:
+        validated: it is known to fit the graph.
+        plans: what the executor made of its operations, by name.
+        size: about how many bytes it takes, plans included.
+    """
+
+    __slots__ = ("fragments", "node", "operations", "plans", "size", "validated")
+
+    def __init__(self, node: DocumentNode, choices: int = 1) -> None:
         self.node = node
         self.operations = [each for each in node.definitions if isinstance(each, OperationDefinitionNode)]
+        self.fragments = {
+            each.name.value: each for each in node.definitions if isinstance(each, FragmentDefinitionNode)
+        }
         self.validated = False
+        self.plans: dict[str | None, Any] = {}
+        self.size = _PER_DOCUMENT + _tokens(node) * (_PER_TOKEN + _PER_PLANNED * choices)
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation that is meant.
@@ -74,7 +94,7 @@ class Documents:
     Args:
         on_look: told of each look whether the document was there.
         most: documents that are kept.
-        characters: that they may have in all.
+        size: bytes that they may take in all, as far as that can be told.
     """
 
     def __init__(
@@ -82,14 +102,14 @@ class Documents:
         graph: GraphQLSchema,
         on_look: Callable[[bool], None] = lambda hit: None,
         most: int = KEPT_DOCUMENTS,
-        characters: int = KEPT_CHARACTERS,
+        size: int = KEPT_BYTES,
     ) -> None:
         self._graph = graph
         self._most = most
-        self._most_characters = characters
+        self._most_size = size
         self._on_look = on_look
         self._kept: OrderedDict[str, Document] = OrderedDict()
-        self._characters = 0
+        self._size = 0
 
     def get(self, text: str) -> Document:
         """The document, parsed but not yet validated.
@@ -119,17 +139,25 @@ class Documents:
 
     def _keep(self, text: str, document: Document) -> None:
         self._kept[text] = document
-        self._characters += len(text)
-        while len(self._kept) > self._most or self._characters > self._most_characters:
-            oldest, _ = self._kept.popitem(last=False)
-            self._characters -= len(oldest)
+        self._size += document.size
+        while len(self._kept) > self._most or self._size > self._most_size:
+            _, oldest = self._kept.popitem(last=False)
+            self._size -= oldest.size
 
 
 def _parsed(text: str) -> Document:
     # Both limits come first: they cost nothing, and all that follows takes time in proportion to them.
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "replace")) > MAX_BYTES:
         raise Refused([GraphQLError(f"The document is longer than {MAX_BYTES} bytes.")])
+    choices = min(1 << min(text.count("@"), 8), MOST_CHOICES)
     try:
-        return Document(parse(text, max_lexical_tokens=MAX_TOKENS, max_comments=MAX_COMMENTS))
+        return Document(parse(text, max_lexical_tokens=MAX_TOKENS, max_comments=MAX_COMMENTS), choices)
     except GraphQLError as error:
         raise Refused([error]) from error
+
+
+def _tokens(node: DocumentNode) -> int:
+    count, token = 0, node.loc.start_token if node.loc else None
+    while token is not None:
+        count, token = count + 1, token.next
+    return count

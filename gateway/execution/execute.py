@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
-from typing import Any, cast
+from enum import StrEnum
+from typing import Any, TypeVar, cast
 
 import msgspec
 import orjson
 import strawberry
-from graphql import DocumentNode, ExecutionResult, GraphQLError, OperationType, execute, subscribe
+import structlog
+from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType
+from graphql.execution import Executor as CoreExecutor
+from graphql.execution import create_source_event_stream, execute_subscription_event
+from graphql.execution.values import VariableValues
 from strawberry.execution import optimized_is_awaitable
 
-from gateway.execution.document import Documents, KindNotAllowed, Refused
+from gateway.execution.compile import Graph
+from gateway.execution.document import Document, Documents, KindNotAllowed, Refused
 from gateway.execution.masking import Shown, shown, shown_exception
+from gateway.execution.plan import FramePlan, Plan, QueryPlan
+from gateway.execution.planned import Planned
 from gateway.execution.request import GraphQLRequest
+from gateway.execution.run import Run
+from schema.graph.context import Context
 from schema.graph.fresh import FreshReads
-from schema.ports import Reader, Snapshot
+from schema.ports import Dependencies, Reader, Snapshot, Versions
 from schema.query import Viewer
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T", bound=Plan)
 
 QUERY, MUTATION, SUBSCRIPTION = OperationType.QUERY, OperationType.MUTATION, OperationType.SUBSCRIPTION
 ALL_KINDS = frozenset(OperationType)
 
 #: Makes what resolvers get as `info.context`.
-MakeContext = Callable[[Viewer, Snapshot], object]
+MakeContext = Callable[[Viewer, Snapshot], Context]
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -31,11 +45,17 @@ class Answer(msgspec.Struct, frozen=True):
 
     Attributes:
         refused: a request error: nothing was executed, and there is no `data` entry.
+        raw: the whole response in UTF-8, written already; it takes the place of `data`.
+        dependencies, versions: what a query's answer without errors rests on, and where that stood; None where the
+            answer may not be kept.
     """
 
     data: Mapping[str, Any] | None = None
     errors: list[Shown] = []
     refused: bool = False
+    raw: bytes | None = None
+    dependencies: Dependencies | None = None
+    versions: Versions | None = None
 
     @property
     def outcome(self) -> str:
@@ -46,6 +66,8 @@ class Answer(msgspec.Struct, frozen=True):
 
     def body(self) -> dict[str, Any]:
         """The response, entry by entry."""
+        if self.raw is not None:
+            return cast("dict[str, Any]", orjson.loads(self.raw))
         entries: dict[str, Any] = {"errors": self.errors} if self.errors else {}
         if not self.refused:
             entries["data"] = self.data
@@ -53,25 +75,42 @@ class Answer(msgspec.Struct, frozen=True):
 
     def json(self) -> bytes:
         """The response in UTF-8."""
-        return orjson.dumps(self.body())
+        return orjson.dumps(self.body()) if self.raw is None else self.raw
 
 
 class Operation(msgspec.Struct, frozen=True):
     """An operation that fits the graph, with what it is to be run with."""
 
     kind: OperationType
-    document: DocumentNode
+    document: Document
+    node: OperationDefinitionNode
     request: GraphQLRequest
+
+
+class Way(StrEnum):
+    """How an operation, or one frame of a subscription, was run."""
+
+    #: By its plan.
+    COMPILED = "compiled"
+    #: By its plan, and again by graphql-core, because an error belongs in the answer.
+    REPEATED = "repeated"
+    #: By graphql-core.
+    INTERPRETED = "interpreted"
 
 
 class Executor:
     """Runs operations on the graph.
+
+    A query runs by its plan, if it has one. Whatever a plan stumbles over, graphql-core runs the query again and says
+    what is to be said: so errors, their paths and the nulls that they leave are its own.
 
     Args:
         graph: Strawberry's schema, with the resolvers.
         reader: where a query's one snapshot comes from.
         make_context: what the resolvers get.
         on_look: told of each look into the cache of documents whether it was a hit.
+        on_way: told how each operation and each frame was run.
+        versioned: answers tell their versions; without a cache nobody wants to know.
     """
 
     def __init__(
@@ -80,12 +119,16 @@ class Executor:
         reader: Reader,
         make_context: MakeContext,
         on_look: Callable[[bool], None] = lambda hit: None,
+        on_way: Callable[[Way], None] = lambda way: None,
+        *,
+        versioned: bool = True,
     ) -> None:
-        self._graph = graph._schema
-        self._executor_class = graph.execution_context_class
+        self._graph = Graph(graph)
         self._reader = reader
         self._make_context = make_context
-        self._documents = Documents(self._graph, on_look)
+        self._on_way = on_way
+        self._versioned = versioned
+        self._documents = Documents(self._graph.core, on_look)
 
     def prepare(self, request: GraphQLRequest, allowed: Collection[OperationType] = ALL_KINDS) -> Operation:
         """Parses, picks the operation, validates.
@@ -95,9 +138,9 @@ class Executor:
             KindNotAllowed: its kind is not among `allowed`.
         """
         document = self._documents.get(request.query)
-        kind = document.operation(request.operation_name).operation
-        if kind not in allowed:
-            raise KindNotAllowed(kind)
+        operation = document.operation(request.operation_name)
+        if operation.operation not in allowed:
+            raise KindNotAllowed(operation.operation)
         try:
             self._documents.validate(request.query, document)
         except Refused:
@@ -105,59 +148,133 @@ class Executor:
         except Exception as error:
             # A rule that stumbles over a strange document is our fault, but this document's end.
             raise Refused([GraphQLError(str(error), original_error=error)]) from error
-        return Operation(kind, document.node, request)
+        return Operation(operation.operation, document, operation, request)
 
     async def execute(self, operation: Operation, viewer: Viewer) -> Answer:
         """Runs a query or a mutation. Never raises for what goes wrong in it."""
-        try:
-            async with self._reader.snapshot(viewer) as snapshot:
-                return _answer(await self._run(operation, self._make_context(viewer, snapshot)))
-        except Exception as error:
-            return Answer(errors=[shown_exception(error)])
+        planned = self._planned(operation, QueryPlan) if operation.kind is QUERY else None
+        if planned is None:
+            self._on_way(Way.INTERPRETED)
+            return await self._interpreted(operation, viewer)
+        answer = await self._compiled(*planned, operation, viewer)
+        if isinstance(answer, Answer):
+            self._on_way(Way.COMPILED)
+            return answer
+        self._on_way(Way.REPEATED)
+        return _explained(await self._interpreted(operation, viewer), answer)
 
     async def subscribe(self, operation: Operation, viewer: Viewer) -> AsyncGenerator[Answer, None]:
         """Runs a subscription. What ends it too early comes last, as an answer that is `refused`."""
         try:
             # A stream outlives any snapshot.
-            source = await self._source(operation, self._make_context(viewer, FreshReads(self._reader, viewer)))
+            context = self._make_context(viewer, FreshReads(self._reader, viewer))
+            executor = self._executor(operation, context)
+            if isinstance(executor, list):
+                yield refusal(executor)
+                return
+            source: Any = create_source_event_stream(executor)
+            source = await source if optimized_is_awaitable(source) else source
             if isinstance(source, ExecutionResult):
                 yield refusal(source.errors or [])
                 return
-            async with aclosing(source) as results:
-                async for result in results:
-                    yield _answer(result)
+            planned = self._planned(operation, FramePlan)
+            async with aclosing(source) as frames:
+                async for frame in frames:
+                    yield await self._frame(frame, executor, planned, operation, context)
         except Exception as error:
             yield Answer(errors=[shown_exception(error)], refused=True)
 
-    async def _run(self, operation: Operation, context: object) -> ExecutionResult:
-        result = execute(
-            self._graph,
-            operation.document,
+    async def _compiled(
+        self, plan: QueryPlan, variables: VariableValues, operation: Operation, viewer: Viewer
+    ) -> Answer | Exception:
+        """The answer, or what the plan stumbled over."""
+        try:
+            run = Run(plan, variables, operation.request.extensions)
+            async with self._reader.snapshot(viewer, lone=plan.lone(run)) as snapshot:
+                run.context = self._make_context(viewer, snapshot)
+                raw = await plan.answer(run)
+                return Answer(raw=raw, dependencies=snapshot.dependencies, versions=await self._versions(snapshot))
+        except Exception as error:
+            return error
+
+    async def _interpreted(self, operation: Operation, viewer: Viewer) -> Answer:
+        try:
+            async with self._reader.snapshot(viewer) as snapshot:
+                answer = _answer(await self._result(operation, self._make_context(viewer, snapshot)))
+                if answer.errors or operation.kind is not QUERY:
+                    return answer
+                versions = await self._versions(snapshot)
+                return msgspec.structs.replace(answer, dependencies=snapshot.dependencies, versions=versions)
+        except Exception as error:
+            return Answer(errors=[shown_exception(error)])
+
+    async def _frame(
+        self,
+        frame: Any,
+        executor: CoreExecutor[Any],
+        planned: tuple[FramePlan, VariableValues] | None,
+        operation: Operation,
+        context: Context,
+    ) -> Answer:
+        stumbled = None
+        if planned is not None:
+            plan, variables = planned
+            run = Run(plan, variables, operation.request.extensions)
+            run.context = context
+            try:
+                answer = Answer(raw=await plan.answer(frame, run))
+                self._on_way(Way.COMPILED)
+                return answer
+            except Exception as error:
+                stumbled = error
+        self._on_way(Way.REPEATED if stumbled else Way.INTERPRETED)
+        result = await _awaited(execute_subscription_event(executor.build_per_event_executor(frame)))
+        return _explained(_answer(result), stumbled)
+
+    async def _versions(self, snapshot: Snapshot) -> Versions | None:
+        # Asked last: with a lone question they come from the same statement as the rows.
+        return await snapshot.versions() if self._versioned else None
+
+    def _planned(self, operation: Operation, kind: type[T]) -> tuple[T, VariableValues] | None:
+        plans, name = operation.document.plans, operation.request.operation_name
+        if name not in plans:
+            plans[name] = Planned(kind, self._graph, operation.node, operation.document.fragments)
+        planned: Planned[T] = plans[name]
+        return planned.plan(operation.request.variables)
+
+    async def _result(self, operation: Operation, context: Context) -> ExecutionResult:
+        executor = self._executor(operation, context)
+        if isinstance(executor, list):
+            return ExecutionResult(None, errors=executor)
+        return await _awaited(executor.execute_operation())
+
+    def _executor(self, operation: Operation, context: Context) -> CoreExecutor[Any] | list[GraphQLError]:
+        """graphql-core's, or why there is none."""
+        return self._graph.executor_class.build(
+            self._graph.core,
+            operation.document.node,
             context_value=context,
-            variable_values=operation.request.variables,
+            raw_variable_values=operation.request.variables,
             operation_name=operation.request.operation_name,
-            executor_class=self._executor_class,
             is_awaitable=cast("Any", optimized_is_awaitable),
             operation_extensions=operation.request.extensions,
         )
-        return result if isinstance(result, ExecutionResult) else await result
-
-    async def _source(self, operation: Operation, context: object) -> ExecutionResult | Any:
-        source = subscribe(
-            self._graph,
-            operation.document,
-            context_value=context,
-            variable_values=operation.request.variables,
-            operation_name=operation.request.operation_name,
-            executor_class=self._executor_class,
-            operation_extensions=operation.request.extensions,
-        )
-        return await cast("Awaitable[Any]", source) if optimized_is_awaitable(source) else source
 
 
 def refusal(errors: Collection[GraphQLError]) -> Answer:
     """The answer to a request that was not executed."""
     return Answer(errors=shown(errors), refused=True)
+
+
+def _explained(answer: Answer, stumbled: Exception | None) -> Answer:
+    if stumbled is not None and not answer.errors:
+        # Nothing was wrong with the operation, so something is with its plan.
+        log.warning("plan.left", reason=type(stumbled).__name__)
+    return answer
+
+
+async def _awaited(result: Any) -> ExecutionResult:
+    return cast("ExecutionResult", await result if optimized_is_awaitable(result) else result)
 
 
 def _answer(result: ExecutionResult) -> Answer:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from gateway.ledger.counters import ADD, Counted, Tally, counted
 from gateway.ledger.database import Dialect, Transaction
 from gateway.ledger.erasure import emptied
 from gateway.ledger.rows import COLUMNS, clean, complaint_from_row, complaint_values, encoded, moment_text, stored_text
@@ -88,6 +89,11 @@ class Appended:
         self._texts: dict[str, str] = {}
         self._assignments: dict[str, set[str]] = {}
         self._stamps: dict[tuple[str, str], int] = {}
+        self._counted: dict[str, Counted] = {}
+        self._tally = Tally()
+        #: Whether a complaint was only seen again, or changed without an event.
+        self.seen_again = False
+        self.derived = False
 
     @property
     def position(self) -> Position:
@@ -109,6 +115,7 @@ class Appended:
         version = self._versions.get(after.id, before.version if before else 0)
         if not change.events and before is not None and _only_seen_again(before, after):
             self._touched.append((moment_text(after.synced_at) if after.synced_at else None, after.id))
+            self.seen_again = True
             return
         for k, draft in enumerate(change.events):
             was_public = not after.is_confidential if k else before is not None and not before.is_confidential
@@ -117,10 +124,13 @@ class Appended:
         self._versions[after.id] = version
         if change.events:
             self._seqs[after.id] = self.seq
+        else:
+            self.derived = True
         self._complaints[after.id] = complaint_values(
             replace(after, version=version), self._levels[after.agency], self._seqs.get(after.id, self.seq)
         )
         self._index(before, after)
+        self._count(before, after)
 
     def source_changed(self, agency: str, occurred_at: datetime) -> None:
         """Takes a change of an agency's state of health."""
@@ -139,6 +149,8 @@ class Appended:
             await tx.executemany(_UPSERT_COMPLAINT, list(self._complaints.values()))
         if self._touched:
             await tx.executemany("UPDATE complaints SET synced_at = $1 WHERE id = $2", self._touched)
+        if counts := self._tally.rows(self._levels):
+            await tx.executemany(ADD, counts)
         await self._write_texts(tx)
         await self._write_assignments(tx)
         if self._stamps:
@@ -146,6 +158,8 @@ class Appended:
             await tx.executemany(_UPSERT_STAMP, stamps)
         if self._events:
             await tx.execute("UPDATE head SET seq = $1 WHERE id = 1", [self.seq])
+        if self.derived:
+            await tx.execute("UPDATE head SET derived = derived + 1 WHERE id = 1")
 
     def _event(self, draft: EventDraft, after: Complaint, version: int, was_public: bool) -> None:
         self.seq += 1
@@ -178,9 +192,16 @@ class Appended:
         text = _searchable(after)
         if (before is None and text) or (before is not None and text != _searchable(before)):
             self._texts[after.id] = text
-        assigned = {reference.agency for reference in after.assigned_agencies if reference.agency}
-        if (before is None and assigned) or (before and before.assigned_agencies != after.assigned_agencies):
-            self._assignments[after.id] = assigned
+        if before is None or before.assigned_agencies != after.assigned_agencies:
+            # An agency's own unit is no agency here: then the one that holds the record must act.
+            plugged_in = {reference.agency for reference in after.assigned_agencies if reference.agency}
+            self._assignments[after.id] = plugged_in or {after.agency}
+
+    def _count(self, before: Complaint | None, after: Complaint) -> None:
+        # A batch may change a complaint twice, each time by the snapshot that it began with.
+        known = self._counted.get(after.id) or (counted(before) if before is not None else None)
+        self._counted[after.id] = now = counted(after)
+        self._tally.move(known, now)
 
     async def _write_texts(self, tx: Transaction) -> None:
         gone = [(id,) for id, text in self._texts.items() if not text]
@@ -205,10 +226,16 @@ class Appended:
 
 async def quarantine(
     tx: Transaction, agency: str, rejected: Iterable[Rejected], read: Sequence[str], now: datetime
-) -> None:
-    """Stores what could not be read, the same bad record as one row; forgets what could be `read` (native ids)."""
+) -> bool:
+    """Stores what could not be read, the same bad record as one row; forgets what could be `read` (native ids).
+
+    Returns:
+        Whether anything was stored or forgotten.
+    """
     test, values = among(tx, "$2", read)
-    await tx.execute(f"DELETE FROM quarantine WHERE agency = $1 AND native_id {test}", [agency, values])
+    forgotten = await tx.fetch(
+        f"DELETE FROM quarantine WHERE agency = $1 AND native_id {test} RETURNING id", [agency, values]
+    )
     at = moment_text(now)
     rows = {
         record.digest: (
@@ -224,6 +251,7 @@ async def quarantine(
     }
     if rows:
         await tx.executemany(_UPSERT_QUARANTINE, list(rows.values()))
+    return bool(rows or forgotten)
 
 
 async def snapshots(tx: Transaction, where: str, params: Sequence[Any]) -> list[tuple[Complaint, int]]:

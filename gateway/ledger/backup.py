@@ -27,7 +27,7 @@ from schema.errors import BackupUnusable, MigrationsPending
 from schema.events import Position
 
 #: All but the head row, which is locked and never deleted: other writers may be waiting for it.
-TABLES = ("stamps", "events", "complaints", "complaint_search", "assignments", "agencies", "quarantine")
+TABLES = ("stamps", "events", "complaints", "complaint_search", "assignments", "agencies", "quarantine", "counters")
 
 _FORMAT = "simpul-ledger-1"
 _CHUNK = 1 << 18

@@ -3,7 +3,7 @@
     async with open_database(url) as database:
         async with database.session() as session:          # ONE consistent snapshot, begun at the first fetch
             rows = await session.fetch("SELECT id FROM complaints WHERE agency = $1 AND version > $2", ["prov-bali", 3])
-            rows = await session.fetch(statistics, params, heavy=True)    # SQLite: in a thread, else inline
+            rows = await session.fetch(statistics, params, heavy=True)    # SQLite: in a thread; under a deadline
         rows = await database.fetch("SELECT seq FROM head")               # one statement alone, cheapest
 
 Statements are written once, with `$1`, `$2` … as placeholders (SQLite is given `?1`, `?2` …: any order, any number of
@@ -12,7 +12,7 @@ uses; no `$1` inside a string literal). `Sql` numbers them while a statement is 
 What differs beyond that asks `database.dialect`. Rows are read by position: tuples on SQLite, asyncpg's Records on
 PostgreSQL. Booleans are 0 and 1 on SQLite; write `public` or `NOT public` in a condition, never `public = 1`.
 
-A session is released when its block is left, also by cancellation. It is used by one task at a time.
+A session is released when its block is left, also by cancellation. It answers one question after another, whoever asks.
 
 Errors of the drivers come out as `schema.errors.LedgerError`s (`errors_of_sqlite`, `errors_of_postgres`).
 """
@@ -20,7 +20,7 @@ Errors of the drivers come out as `schema.errors.LedgerError`s (`errors_of_sqlit
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -28,6 +28,9 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from schema.errors import ConfigError
 
 T = TypeVar("T")
+
+#: Seconds. Whoever waits that long for a list has left, and the work that nobody waits for is stopped.
+DEADLINE = 10.0
 #: A tuple or an asyncpg Record: `row[0]`, `row[:3]`, `a, b = row`.
 Row: TypeAlias = Any
 
@@ -40,10 +43,22 @@ class Dialect(StrEnum):
 
 
 class Session(Protocol):
-    """One consistent snapshot."""
+    """One consistent snapshot. Who has no block for it calls `release`."""
 
     async def fetch(self, sql: str, params: Sequence[Any] = (), *, heavy: bool = False) -> Sequence[Row]:
-        """All rows of a statement. `heavy`: may take more than a few milliseconds."""
+        """All rows of a statement. `heavy`: may take more than a few milliseconds.
+
+        Raises:
+            DeadlinePassed: it took too long, and was stopped.
+            LedgerError: the session is over, or see `schema.errors`.
+        """
+
+    async def release(self) -> None:
+        """Ends the snapshot."""
+
+    async def __aenter__(self) -> Session: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
 
 
 class Transaction(Protocol):
@@ -77,6 +92,9 @@ class WritingConnection(Protocol):
     async def scrub(self) -> None:
         """Lets go of what was deleted or overwritten: it is still in free pages, logs and word indexes."""
 
+    async def analyze(self) -> None:
+        """Tells the database's planner how the rows are spread now."""
+
     def alive(self) -> bool:
         """False once it can't be used any more."""
 
@@ -91,8 +109,12 @@ class Database(Protocol):
     #: Names it in a log: no credentials.
     name: str
 
-    def session(self) -> AbstractAsyncContextManager[Session]:
-        """A snapshot; no connection is taken before its first fetch."""
+    def session(self, *, alone: bool = False) -> Session:
+        """A snapshot; no connection is taken before its first fetch, and nothing may be fetched after its block.
+
+        Args:
+            alone: one statement will be fetched, which is a snapshot of its own.
+        """
 
     async def fetch(self, sql: str, params: Sequence[Any] = (), *, heavy: bool = False) -> Sequence[Row]:
         """All rows of one reading statement, a snapshot of its own."""
@@ -126,19 +148,20 @@ class Sql:
 
 
 @asynccontextmanager
-async def open_database(url: str | Path, *, readers: int = 8) -> AsyncIterator[Database]:
+async def open_database(url: str | Path, *, readers: int = 8, deadline: float = DEADLINE) -> AsyncIterator[Database]:
     """Opens a database that `migrate` has made.
 
     Args:
         url: a Path or `sqlite://PATH` (`sqlite:///var/lib/simpul/hub.db`, relative: `sqlite://hub.db`), or
             `postgres://USER@HOST:PORT/NAME`.
         readers: the most snapshots that are read at once; others wait.
+        deadline: seconds that a reading statement may take.
 
     Raises:
         LedgerUnavailable: it can't be reached.
         ConfigError: not such an address.
     """
-    database = await _opener(url)(readers)
+    database = await _opener(url)(readers, deadline)
     try:
         yield database
     finally:
@@ -157,13 +180,13 @@ def sqlite_path(url: str | Path) -> Path | None:
     raise ConfigError("not an address of a database", allowed=("sqlite://PATH", "postgres://USER@HOST:PORT/NAME"))
 
 
-def _opener(url: str | Path) -> Callable[[int], Awaitable[Database]]:
+def _opener(url: str | Path) -> Callable[[int, float], Awaitable[Database]]:
     # Each driver is loaded only where it is used.
     path = sqlite_path(url)
     if path is not None:
         from gateway.ledger.sqlite import open_sqlite
 
-        return lambda readers: open_sqlite(path, readers)
+        return lambda readers, deadline: open_sqlite(path, readers, deadline)
     from gateway.ledger.postgres import open_postgres
 
-    return lambda readers: open_postgres(str(url), readers)
+    return lambda readers, deadline: open_postgres(str(url), readers, deadline)

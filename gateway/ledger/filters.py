@@ -1,21 +1,23 @@
 # ruff: noqa: S608 - statements are put together from names of ours; every value is bound
 """Filters as conditions in SQL. Columns are named here and nowhere taken from input; every value is bound.
 
-`c` is the complaint as it is now, `e` an event. Several values in a list are one `IN`; nothing is one that matches
-nothing; a missing condition leaves no trace in the statement, so each set of conditions has one text.
+A condition is a kind, which has one text for each number of values, and the values. So whatever is asked, the texts
+are few, and each is put together once. `c` is the complaint as it is now, `e` an event.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
 
 from gateway.ledger import search, visibility
 from gateway.ledger.database import Dialect, Sql
 from gateway.ledger.rows import CLOCK_BITS, clean, moment_text
-from gateway.ledger.statement import among
+from gateway.ledger.statement import among, filled, placeholders, take
+from schema.clocks import ClockKind
 from schema.errors import BadUserInput
 from schema.events import EventKind
 from schema.query import ComplaintFilter, EventFilter, Viewer
@@ -26,32 +28,102 @@ MOST_VALUES = 100
 MOST_TEXT = 200
 
 _REGION = re.compile(r"\d\d(\.\d\d(\.\d\d(\.\d{4})?)?)?", re.ASCII)
+_PROVINCE, _REGENCY = 2, 5
 
-_Condition = Callable[[Any, Sql], str]
+
+class Condition(NamedTuple):
+    """What is asked of a complaint. `kind` picks the words, `values` are bound to them: distinct, and clean."""
+
+    kind: str
+    values: tuple[Any, ...]
 
 
-def complaint_conditions(filter: ComplaintFilter, viewer: Viewer, sql: Sql) -> list[str]:
-    """What `c` must fulfil: to be seen by the viewer, and all of the filter but its `text`.
+#: Kinds of conditions, each with how many values are bound for it: all that a statement's text depends on.
+Shape: TypeAlias = tuple[tuple[str, int], ...]
+
+#: Lists: one of the values. Nothing is one that matches nothing.
+LISTS = {
+    "ids": "c.id",
+    "tracking_ids": "c.tracking_id",
+    "agencies": "c.agency",
+    "levels": "c.level",
+    "statuses": "c.status",
+    "status_actors": "c.status_actor",
+    "classifications": "c.classification",
+}
+
+#: A code covers itself, and what follows it after a dot: "36" covers 36.03, not 361. "/" is the sign after ".".
+_WITHIN = "({0} = {{0}} OR ({0} >= {{1}} AND {0} < {{2}}))"
+
+_WORDS = {
+    "province": "c.province = {0}",
+    "regency": "c.regency = {0}",
+    # The regency says where to look.
+    "region": f"c.regency = {{3}} AND {_WITHIN.format('c.region_code')}",
+    "top_category": "c.top_category = {0}",
+    "category": _WITHIN.format("c.category"),
+    "channel": "c.channel = {0}",
+    "submitted_after": "c.submitted_at >= {0}",
+    "submitted_before": "c.submitted_at < {0}",
+    "updated_after": "c.updated_at >= {0}",
+    "updated_before": "c.updated_at < {0}",
+    "overdue": "c.breached <> 0",
+    "not_overdue": "c.breached = 0",
+    "breached_clocks": "(c.breached & {0}) <> 0",
+    "due_before": "(c.due_at < {0} OR c.breached <> 0)",
+    "changed_after": "c.seq > {0}",
+}
+
+
+def complaint_conditions(filter: ComplaintFilter, dialect: Dialect) -> list[Condition]:
+    """All that a filter says. A text without words says nothing.
 
     Raises:
         BadUserInput: a value can't be meant.
     """
-    return [visibility.complaints(viewer), *_conditions(filter, _COMPLAINT, sql)]
+    given = [(condition, getattr(filter, name)) for name, condition in _CONDITIONS.items()]
+    conditions = [condition(_checked(value)) for condition, value in given if value is not None]
+    if filter.text is not None:
+        asked = search.question(_checked_text(filter.text), dialect)
+        conditions += [] if asked is None else [Condition("text", (asked,))]
+    return conditions
 
 
-def text_condition(filter: ComplaintFilter, sql: Sql, dialect: Dialect) -> list[str]:
-    """All words of the filter's `text` occur. A text without words restricts nothing."""
-    if filter.text is None:
-        return []
-    found = search.hits(checked_text(filter.text), sql, dialect)
-    return [] if found is None else [f"c.id IN (SELECT id FROM ({found}) hits)"]
+def condition_sql(kind: str, marks: Sequence[str], dialect: Dialect) -> str:
+    """The words of a kind; `marks` are its values' placeholders (of a list's: filled up by `statement.filled`)."""
+    listed = ", ".join(marks)
+    if not listed and (kind in LISTS or kind == "assigned_agencies"):
+        return "1 = 0"
+    if kind in LISTS:
+        return f"{LISTS[kind]} IN ({listed})"
+    if kind == "assigned_agencies":
+        return f"c.id IN (SELECT a.complaint_id FROM assignments a WHERE a.agency IN ({listed}))"
+    if kind == "text":
+        return f"c.id IN (SELECT id FROM ({search.hits(listed, dialect)}) hits)"
+    return _WORDS[kind].format(*marks)
 
 
-def checked_text(text: str) -> str:
-    """The text, if it is not too long to search for."""
-    if len(text) > MOST_TEXT:
-        raise BadUserInput(f"text may have at most {MOST_TEXT} characters")
-    return text
+def bound(condition: Condition) -> Sequence[Any]:
+    """What is bound for a condition: lists of any length take few texts."""
+    listed = condition.kind in LISTS or condition.kind == "assigned_agencies"
+    return filled(condition.values) if listed else condition.values
+
+
+def params(conditions: Sequence[Condition]) -> list[Any]:
+    """What is bound for all of them, one after another."""
+    return [value for condition in conditions for value in bound(condition)]
+
+
+def shape_of(conditions: Sequence[Condition]) -> Shape:
+    """Their shape, with `params` bound."""
+    return tuple([(condition.kind, len(bound(condition))) for condition in conditions])
+
+
+@lru_cache(maxsize=1024)
+def matching(shape: Shape, visible: str, dialect: Dialect) -> str:
+    """The condition on `complaints c` that it is `visible` and of a shape, whose `params` are bound from $1 on."""
+    marks = placeholders()
+    return " AND ".join([visible, *(condition_sql(kind, take(marks, n), dialect) for kind, n in shape)])
 
 
 def event_conditions(filter: EventFilter, viewer: Viewer, agencies: Collection[str] | None, sql: Sql) -> list[str]:
@@ -59,10 +131,20 @@ def event_conditions(filter: EventFilter, viewer: Viewer, agencies: Collection[s
 
     Args:
         agencies: the filter's agencies and levels together; None when neither restricts.
+
+    Raises:
+        BadUserInput: a value can't be meant.
     """
     _checked(filter.agencies)
-    holding = [] if agencies is None else [f"e.agency IN {among(sql, agencies)}"]
-    return [*holding, *_conditions(filter, _EVENT, sql), _kinds(filter.kinds, viewer, sql)]
+    conditions = [] if agencies is None else [f"e.agency IN {among(sql, agencies)}"]
+    for name, column in _EVENT_LISTS.items():
+        values = _checked(getattr(filter, name))
+        if values is not None:
+            conditions.append(f"{column} IN {among(sql, _texts(values))}")
+    for code, column in ((_region_code(filter.region_code), "e.region_code"), (filter.category, "e.category")):
+        if code is not None:
+            conditions.append(_WITHIN.format(column).format(*map(sql.bind, _within(clean(code)))))
+    return [*conditions, _kinds(filter.kinds, viewer, sql)]
 
 
 def _kinds(kinds: Collection[EventKind], viewer: Viewer, sql: Sql) -> str:
@@ -72,27 +154,28 @@ def _kinds(kinds: Collection[EventKind], viewer: Viewer, sql: Sql) -> str:
     return f"({told})"
 
 
-def _conditions(filter: ComplaintFilter | EventFilter, known: dict[str, _Condition], sql: Sql) -> list[str]:
-    given = [(condition, getattr(filter, name)) for name, condition in known.items()]
-    return [condition(_checked(value), sql) for condition, value in given if value is not None]
-
-
 def _checked(value: Any) -> Any:
     if isinstance(value, tuple) and len(value) > MOST_VALUES:
         raise BadUserInput(f"a list in a filter may hold at most {MOST_VALUES} values")
     return value
 
 
-def _in(column: str) -> _Condition:
-    return lambda values, sql: f"{column} IN {among(sql, [clean(str(value)) for value in values])}"
+def _checked_text(text: str) -> str:
+    if len(text) > MOST_TEXT:
+        raise BadUserInput(f"text may have at most {MOST_TEXT} characters")
+    return text
 
 
-def _equal(column: str) -> _Condition:
-    return lambda value, sql: f"{column} = {sql.bind(clean(str(value)))}"
+def _texts(values: Collection[Any]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([clean(str(value)) for value in values]))
 
 
-def _moment(comparison: str) -> _Condition:
-    return lambda moment, sql: comparison.format(sql.bind(_milliseconds(moment)))
+def _list(kind: str) -> Callable[[Any], Condition]:
+    return lambda values: Condition(kind, _texts(values))
+
+
+def _moment(kind: str) -> Callable[[Any], Condition]:
+    return lambda moment: Condition(kind, (_milliseconds(moment),))
 
 
 def _milliseconds(moment: datetime) -> str:
@@ -103,63 +186,65 @@ def _milliseconds(moment: datetime) -> str:
         raise BadUserInput("a moment lies out of range") from None
 
 
-def _within(column: str, code: str, sql: Sql) -> str:
-    """The code itself, and what follows it after a dot: "36" covers 36.03, not 361. "/" is the sign after "."."""
-    itself, after, before = (sql.bind(clean(code + end)) for end in ("", ".", "/"))
-    return f"({column} = {itself} OR ({column} >= {after} AND {column} < {before}))"
+def _within(code: str) -> tuple[str, str, str]:
+    return code, f"{code}.", f"{code}/"
 
 
-def _region(column: str) -> _Condition:
-    def condition(code: str, sql: Sql) -> str:
-        if not _REGION.fullmatch(code):
-            raise BadUserInput("regionCode is no region's code: 36, 36.03, 36.03.01 or 36.03.01.2001")
-        return _within(column, code, sql)
-
-    return condition
+def _region_code(code: str | None) -> str | None:
+    if code is not None and not _REGION.fullmatch(code):
+        raise BadUserInput("regionCode is no region's code: 36, 36.03, 36.03.01 or 36.03.01.2001")
+    return code
 
 
-def _category(column: str) -> _Condition:
-    return lambda code, sql: _within(column, code, sql)
+def _region(code: str) -> Condition:
+    _region_code(code)
+    if len(code) == _PROVINCE:
+        return Condition("province", (code,))
+    if len(code) == _REGENCY:
+        return Condition("regency", (code,))
+    return Condition("region", (*_within(code), code[:_REGENCY]))
 
 
-def _assigned(values: Collection[str], sql: Sql) -> str:
-    return f"c.id IN (SELECT a.complaint_id FROM assignments a WHERE {_in('a.agency')(values, sql)})"
+def _category(code: str) -> Condition:
+    cleaned = clean(code)
+    # A code without a dot covers its whole tree, and the tree's root has a column.
+    return (
+        Condition("category", _within(cleaned))
+        if "." in cleaned or not cleaned
+        else Condition("top_category", (cleaned,))
+    )
 
 
-def _overdue(overdue: bool, sql: Sql) -> str:
-    return "c.breached <> 0" if overdue else "c.breached = 0"
+def _breached(clocks: Collection[ClockKind]) -> Condition:
+    return Condition("breached_clocks", (sum({CLOCK_BITS[clock.value] for clock in clocks}),))
 
 
-def _breached(clocks: Collection[Any], sql: Sql) -> str:
-    return f"(c.breached & {sql.bind(sum({CLOCK_BITS[clock.value] for clock in clocks}))}) <> 0"
-
-
-_COMPLAINT: dict[str, _Condition] = {
-    "ids": _in("c.id"),
-    "tracking_ids": _in("c.tracking_id"),
-    "agencies": _in("c.agency"),
-    "levels": _in("c.level"),
-    "assigned_agencies": _assigned,
-    "region_code": _region("c.region_code"),
-    "statuses": _in("c.status"),
-    "status_actors": _in("c.status_actor"),
-    "classifications": _in("c.classification"),
-    "category": _category("c.category"),
-    "channel": _equal("c.channel"),
-    "submitted_after": _moment("c.submitted_at >= {}"),
-    "submitted_before": _moment("c.submitted_at < {}"),
-    "updated_after": _moment("c.updated_at >= {}"),
-    "updated_before": _moment("c.updated_at < {}"),
-    "overdue": _overdue,
-    "breached_clocks": _breached,
-    "due_before": _moment("(c.due_at < {} OR c.breached <> 0)"),
-    "changed_after": lambda seq, sql: f"c.seq > {sql.bind(seq)}",
+_CONDITIONS: dict[str, Callable[[Any], Condition]] = {
+    "ids": _list("ids"),
+    "tracking_ids": _list("tracking_ids"),
+    "agencies": _list("agencies"),
+    "levels": _list("levels"),
+    "assigned_agencies": _list("assigned_agencies"),
+    "region_code": _region,
+    "statuses": _list("statuses"),
+    "status_actors": _list("status_actors"),
+    "classifications": _list("classifications"),
+    "category": _category,
+    "channel": lambda channel: Condition("channel", (channel.value,)),
+    "submitted_after": _moment("submitted_after"),
+    "submitted_before": _moment("submitted_before"),
+    "updated_after": _moment("updated_after"),
+    "updated_before": _moment("updated_before"),
+    "overdue": lambda overdue: Condition("overdue" if overdue else "not_overdue", ()),
+    "breached_clocks": lambda clocks: Condition(
+        "breached_clocks", (sum({CLOCK_BITS[clock.value] for clock in clocks}),)
+    ),
+    "due_before": _moment("due_before"),
+    "changed_after": lambda seq: Condition("changed_after", (seq,)),
 }
 
-_EVENT: dict[str, _Condition] = {
-    "ids": _in("e.complaint_id"),
-    "region_code": _region("e.region_code"),
-    "statuses": _in("e.status"),
-    "classifications": _in("e.classification"),
-    "category": _category("e.category"),
+_EVENT_LISTS = {
+    "ids": "e.complaint_id",
+    "statuses": "e.status",
+    "classifications": "e.classification",
 }

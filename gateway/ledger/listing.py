@@ -1,22 +1,75 @@
 # ruff: noqa: S608 - statements are put together from names of ours; every value is bound
-"""The statements that read complaints: pages of lists, counts, and single ones."""
+"""The statements that read complaints: pages of lists, counts, and single ones.
+
+A page is read from an index that has its rows together and in order, so it takes the same time in a ledger of any
+size. Several agencies (or statuses) lie in several places of their index: each is a branch of its own, and the database
+merges the branches as it reads, no further than the page goes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import lru_cache
+from itertools import product
+from math import prod
+from typing import NamedTuple
 
-from gateway.ledger import search, visibility
+from gateway.ledger import counters, search, visibility
 from gateway.ledger.database import Dialect, Row, Sql
-from gateway.ledger.filters import checked_text, complaint_conditions, text_condition
-from gateway.ledger.order import bounds, order_by, terms
+from gateway.ledger.filters import (
+    Condition,
+    Shape,
+    bound,
+    complaint_conditions,
+    condition_sql,
+    matching,
+    params,
+    shape_of,
+)
+from gateway.ledger.order import beyond, key_values, order_by, terms
 from gateway.ledger.rows import COLUMNS, clean
-from gateway.ledger.statement import Statement, among
+from gateway.ledger.statement import Statement, among, placeholders, take
 from schema.errors import BadUserInput
-from schema.query import ComplaintFilter, ComplaintOrder, ComplaintOrderField, RowKey, Viewer, Window
+from schema.query import ComplaintFilter, ComplaintOrder, ComplaintOrderField, OrderDirection, RowKey, Viewer, Window
 
-#: Conditions under which a page reads few rows: one agency's rows too lie in the order of each moment.
-_QUICK = {"ids", "tracking_ids"}
+#: The most branches of a page; more values are looked for in the whole order, where they can't be rare.
+_MERGED = 32
 _MOST_WITH_ONE_NUMBER = 100
+_KNOWN = frozenset(COLUMNS)
+
+_UPDATED, _SUBMITTED = ComplaintOrderField.UPDATED_AT, ComplaintOrderField.SUBMITTED_AT
+
+#: Sets of conditions under which an index has the rows together and in order, beside bounds of the order's own moment.
+_INDEXED = {
+    _UPDATED: ({"agencies", "statuses"}, {"province"}, {"regency"}, {"top_category"}),
+    _SUBMITTED: ({"agencies"}, {"statuses"}, {"province"}, {"regency"}),
+    ComplaintOrderField.DUE_AT: ({"agencies"},),
+    ComplaintOrderField.RELEVANCE: (),
+}
+_OWN_BOUNDS = {_UPDATED: {"updated_after", "updated_before"}, _SUBMITTED: {"submitted_after", "submitted_before"}}
+_MERGEABLE = ("agencies", "statuses")
+#: Conditions that few rows fulfil.
+_SINGLE = {"ids", "tracking_ids"}
+
+
+class _Shape(NamedTuple):
+    """What a page's text depends on.
+
+    Attributes:
+        split: the places of the conditions that are merged over.
+        enough: no less than the limit.
+    """
+
+    dialect: Dialect
+    visible: str
+    conditions: Shape
+    split: tuple[int, ...]
+    order: ComplaintOrder
+    after: bool
+    before: bool
+    backward: bool
+    columns: tuple[str, ...]
+    enough: int
 
 
 def page(
@@ -25,9 +78,9 @@ def page(
     window: Window,
     viewer: Viewer,
     dialect: Dialect,
-    columns: Sequence[str] = COLUMNS,
+    columns: tuple[str, ...] = COLUMNS,
 ) -> Statement:
-    """Rows of `columns`, then the order's terms, then the id: `limit` of them and one more, if there is one.
+    """Rows that begin with `columns` and have a `key`: `limit` of them and one more, if there is one.
 
     A page that is read backward comes in reverse.
 
@@ -35,67 +88,160 @@ def page(
         BadUserInput: RELEVANCE without words to be relevant to, or see `filters`.
         BadCursor: a key of the window is not of this order.
     """
-    sql = Sql()
-    source, by_text = _source(filter, order, sql, dialect)
-    conditions = [*complaint_conditions(filter, viewer, sql), *by_text, *bounds(order, window, sql)]
-    selected = ", ".join([*(f"c.{column}" for column in columns), *(term.sql for term in terms(order)), "c.id"])
-    text = (
-        f"SELECT {selected} FROM {source} WHERE {' AND '.join(conditions)}"
-        f" ORDER BY {order_by(order, window)} LIMIT {sql.bind(window.limit + 1)}"
+    conditions = complaint_conditions(filter, dialect)
+    if order.field is ComplaintOrderField.RELEVANCE and all(condition.kind != "text" for condition in conditions):
+        raise BadUserInput("RELEVANCE orders by `text`: give it a word")
+    split = _split(conditions, order)
+    values = [condition.values if k in split else bound(condition) for k, condition in enumerate(conditions)]
+    shape = _Shape(
+        dialect,
+        visibility.complaints(viewer),
+        tuple([(condition.kind, len(several)) for condition, several in zip(conditions, values, strict=True)]),
+        split,
+        order,
+        window.after is not None,
+        window.before is not None,
+        window.backward,
+        columns,
+        1 << max(window.limit.bit_length(), 6),
     )
-    return Statement(text, sql.params, heavy=_heavy(filter, order))
+    keys = [key_values(order, key) for key in (window.after, window.before) if key is not None]
+    values_bound = [value for several in (*values, *keys) for value in several]
+    return Statement(_page(shape), [*values_bound, window.limit + 1], heavy=_heavy(conditions, split, order))
 
 
-def key(order: ComplaintOrder, row: Row, columns: Sequence[str] = COLUMNS) -> RowKey:
+@lru_cache(maxsize=1024)
+def places(order: ComplaintOrder, columns: tuple[str, ...]) -> tuple[int, ...]:
+    """Where in a row of `page` the order's terms and the id stand."""
+    selected = _selected(order, columns)
+    return tuple(selected.index(name) for name in (*(term.sql for term in terms(order)), "c.id"))
+
+
+def key(order: ComplaintOrder, row: Row, columns: tuple[str, ...] = COLUMNS) -> RowKey:
     """Where a row of `page` stands."""
-    start = len(columns)
-    end = start + len(terms(order))
-    return RowKey(tuple(row[start:end]), row[end])
+    *values, id = [row[place] for place in places(order, columns)]
+    return RowKey(tuple(values), id)
 
 
 def count(filter: ComplaintFilter, viewer: Viewer, dialect: Dialect) -> Statement:
     """One row with the number of complaints that match."""
-    sql = Sql()
-    conditions = matching(filter, viewer, sql, dialect)
-    return Statement(f"SELECT count(*) FROM complaints c WHERE {conditions}", sql.params, heavy=True)
+    conditions = complaint_conditions(filter, dialect)
+    cube = counters.covering([condition.kind for condition in conditions])
+    shape = shape_of(conditions)
+    if cube is not None:
+        kinds = [condition.kind for condition in conditions]
+        where = counters.where(cube, shape, visibility.counters(viewer), dialect)
+        text = f"SELECT {counters.summed(kinds)} FROM counters c WHERE {where}"
+        return Statement(text, params(conditions), heavy=counters.large(cube, kinds))
+    where = matching(shape, visibility.complaints(viewer), dialect)
+    return Statement(
+        f"SELECT count(*) FROM complaints c WHERE {where}", params(conditions), heavy=not _single(conditions)
+    )
 
 
-def matching(filter: ComplaintFilter, viewer: Viewer, sql: Sql, dialect: Dialect) -> str:
-    """The condition on `complaints c` that a filter means to a viewer."""
-    return " AND ".join([*complaint_conditions(filter, viewer, sql), *text_condition(filter, sql, dialect)])
-
-
-def by_ids(ids: Collection[str], viewer: Viewer) -> Statement:
-    """The complaints with these ids, in any order."""
+def by_ids(ids: Collection[str], viewer: Viewer, columns: tuple[str, ...] = COLUMNS) -> Statement:
+    """The complaints with these ids, in any order: `columns`, then id and seq."""
     sql = Sql()
     asked = among(sql, [clean(id) for id in ids])
-    return Statement(f"{_SELECT} WHERE {visibility.complaints(viewer)} AND c.id IN {asked}", sql.params)
+    return Statement(f"{_by_id(columns, visibility.complaints(viewer))} {asked}", sql.params)
 
 
-def by_tracking_id(tracking_id: str, agency: str | None, viewer: Viewer) -> Statement:
+def by_tracking_id(
+    tracking_id: str, agency: str | None, viewer: Viewer, dialect: Dialect, columns: tuple[str, ...] = COLUMNS
+) -> Statement:
     """The complaints with this number, by agency."""
-    numbered = ComplaintFilter(tracking_ids=(tracking_id,), agencies=None if agency is None else (agency,))
-    sql = Sql()
-    conditions = " AND ".join(complaint_conditions(numbered, viewer, sql))
-    text = f"{_SELECT} WHERE {conditions} ORDER BY c.agency, c.id LIMIT {_MOST_WITH_ONE_NUMBER}"
-    return Statement(text, sql.params)
+    filter = ComplaintFilter(tracking_ids=(tracking_id,), agencies=None if agency is None else (agency,))
+    conditions = complaint_conditions(filter, dialect)
+    where = matching(shape_of(conditions), visibility.complaints(viewer), dialect)
+    text = (
+        f"SELECT {', '.join(_columns(columns))} FROM complaints c WHERE {where}"
+        f" ORDER BY c.agency, c.id LIMIT {_MOST_WITH_ONE_NUMBER}"
+    )
+    return Statement(text, params(conditions))
 
 
-def _source(filter: ComplaintFilter, order: ComplaintOrder, sql: Sql, dialect: Dialect) -> tuple[str, list[str]]:
-    if order.field is not ComplaintOrderField.RELEVANCE:
-        return "complaints c", text_condition(filter, sql, dialect)
-    found = search.hits(checked_text(filter.text or ""), sql, dialect)
-    if found is None:
-        raise BadUserInput("RELEVANCE orders by `text`: give it a word")
-    return f"({found}) hits JOIN complaints c ON c.id = hits.id", []
+@lru_cache(maxsize=1024)
+def _by_id(columns: tuple[str, ...], visible: str) -> str:
+    selected = ", ".join([*_columns(columns), "c.id", "c.seq"])
+    return f"SELECT {selected} FROM complaints c WHERE {visible} AND c.id IN"
 
 
-def _heavy(filter: ComplaintFilter, order: ComplaintOrder) -> bool:
-    if order.field in (ComplaintOrderField.DUE_AT, ComplaintOrderField.RELEVANCE):
+@lru_cache(maxsize=1024)
+def _page(shape: _Shape) -> str:
+    """The text of a page: values of the conditions, keys and the limit are bound in this order."""
+    marks = placeholders()
+    bindings = [take(marks, n) for _, n in shape.conditions]
+    width = len(terms(shape.order)) + 1
+    bounds = [
+        beyond(shape.order, take(marks, width), before=before)
+        for given, before in ((shape.after, False), (shape.before, True))
+        if given
+    ]
+    order = order_by(shape.order, shape.backward, [place + 1 for place in places(shape.order, shape.columns)])
+    branches = [
+        _branch(shape, bindings, marks, bounds) for marks in product(*(bindings[place] for place in shape.split))
+    ]
+    if shape.dialect is Dialect.POSTGRES:
+        # It merges only what is in order already. And without a number it would take a limit for a tenth of all rows.
+        branches = [f"({branch} ORDER BY {order} LIMIT {shape.enough})" for branch in branches]
+        branches = [f"SELECT * FROM ({' UNION ALL '.join(branches)}) q"]
+    return f"{' UNION ALL '.join(branches)} ORDER BY {order} LIMIT {next(marks)}"
+
+
+def _branch(shape: _Shape, bindings: Sequence[Sequence[str]], own: Sequence[str], bounds: Sequence[str]) -> str:
+    """The rows of one value (`own`) of each condition that is merged over; without such conditions, all rows."""
+    merged = dict(zip(shape.split, own, strict=True))
+    source = "complaints c"
+    conditions = [shape.visible]
+    for k, (kind, n) in enumerate(shape.conditions):
+        if kind == "text" and shape.order.field is ComplaintOrderField.RELEVANCE:
+            source = f"({search.hits(bindings[k][0], shape.dialect)}) hits JOIN complaints c ON c.id = hits.id"
+            continue
+        condition = condition_sql(kind, [merged[k]] if k in merged else bindings[k], shape.dialect)
+        # SQLite would rather look up each value and sort what it finds, all of it.
+        aside = shape.dialect is Dialect.SQLITE and kind in _MERGEABLE and n > 1 and k not in merged
+        conditions.append(f"+{condition}" if aside else condition)
+    selected = ", ".join(_selected(shape.order, shape.columns))
+    return f"SELECT {selected} FROM {source} WHERE {' AND '.join([*conditions, *bounds])}"
+
+
+def _split(conditions: Sequence[Condition], order: ComplaintOrder) -> tuple[int, ...]:
+    """The conditions whose values lie in several places of an index that has the rest of the page in order."""
+    several = {c.kind: k for k, c in enumerate(conditions) if c.kind in _MERGEABLE and 1 < len(c.values) <= _MERGED}
+    if not several or _single(conditions) or order.field is ComplaintOrderField.RELEVANCE:
+        return ()
+    places = tuple(several.values())
+    if len(places) == 1:
+        # Conditions on other columns have indexes of their own, and would keep fewer rows than the statuses.
+        kinds = {condition.kind for condition in conditions}
+        alone = kinds <= {*_MERGEABLE, *_OWN_BOUNDS.get(order.field, ())}
+        return places if "agencies" in several or alone else ()
+    return places if prod(len(conditions[k].values) for k in places) <= _MERGED else (several["agencies"],)
+
+
+def _heavy(conditions: Sequence[Condition], split: tuple[int, ...], order: ComplaintOrder) -> bool:
+    """Whether the page may have to be searched for among many rows."""
+    if _single(conditions):
+        return False
+    if conditions and order.field is ComplaintOrderField.DUE_AT and order.direction is OrderDirection.DESC:
         return True
-    given = {name for name in filter.__struct_fields__ if getattr(filter, name) is not None}
-    one_agency = filter.agencies is not None and len(filter.agencies) == 1
-    return not given <= (_QUICK | {"agencies"} if one_agency else _QUICK)
+    scattered = [c for k, c in enumerate(conditions) if c.kind in _MERGEABLE and len(c.values) > 1 and k not in split]
+    kinds = {condition.kind for condition in conditions} - _OWN_BOUNDS.get(order.field, set())
+    return bool(scattered) or not any(kinds <= indexed for indexed in _INDEXED[order.field])
 
 
-_SELECT = f"SELECT {', '.join(f'c.{column}' for column in COLUMNS)} FROM complaints c"
+def _single(conditions: Sequence[Condition]) -> bool:
+    return any(condition.kind in _SINGLE for condition in conditions)
+
+
+def _selected(order: ComplaintOrder, columns: tuple[str, ...]) -> list[str]:
+    """The columns, then what else the order compares."""
+    selected = _columns(columns)
+    compared = [*(term.sql for term in terms(order)), "c.id"]
+    return [*selected, *(name for name in compared if name not in selected)]
+
+
+def _columns(columns: Sequence[str]) -> list[str]:
+    if not _KNOWN.issuperset(columns):
+        raise ValueError(f"no such columns: {', '.join(sorted(set(columns) - _KNOWN))}")
+    return [f"c.{column}" for column in columns]

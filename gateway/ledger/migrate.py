@@ -36,18 +36,21 @@ async def pending(url: str | Path) -> list[str]:
     return [name for name in known() if name not in applied]
 
 
-async def migrate(url: str | Path) -> list[str]:
+async def migrate(url: str | Path, until: str | None = None) -> list[str]:
     """Applies what is pending, creating the database file if there is none. Returns the names it applied.
+
+    Args:
+        until: the last one to apply.
 
     Raises:
         LedgerUnavailable: it can't be reached.
     """
     path = sqlite_path(url)
     if path is None:
-        return await _migrate_postgres(str(url))
+        return await _migrate_postgres(str(url), until)
     if path.exists():
-        return await _migrated(path, _sqlite(path))
-    return await _create(path)
+        return await _migrated(path, _sqlite(path), until)
+    return await _create(path, until)
 
 
 def known() -> list[str]:
@@ -55,12 +58,12 @@ def known() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(migrations.__path__))
 
 
-async def _create(path: Path) -> list[str]:
+async def _create(path: Path, until: str | None) -> list[str]:
     # SQLite's scripts commit as they go: a first migration that is killed must not leave half a database behind.
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        applied = await _migrated(unfinished, _sqlite(unfinished))
+        applied = await _migrated(unfinished, _sqlite(unfinished), until)
         unfinished.chmod(0o600)
         with suppress(FileExistsError):  # another process was first
             os.link(unfinished, path)
@@ -70,11 +73,11 @@ async def _create(path: Path) -> list[str]:
     return applied
 
 
-async def _migrate_postgres(url: str) -> list[str]:
+async def _migrate_postgres(url: str, until: str | None) -> list[str]:
     from tortoise.backends.base.config_generator import expand_db_url
 
     async with _alone(url):
-        return await _migrated(url, expand_db_url(url))
+        return await _migrated(url, expand_db_url(url), until)
 
 
 @asynccontextmanager
@@ -93,17 +96,17 @@ async def _alone(url: str) -> AsyncIterator[None]:
             await connection.close()
 
 
-async def _migrated(url: str | Path, connection: dict[str, Any]) -> list[str]:
+async def _migrated(url: str | Path, connection: dict[str, Any], until: str | None) -> list[str]:
     from tortoise import Tortoise
     from tortoise.exceptions import DBConnectionError
     from tortoise.migrations.api import migrate as run
 
-    before = await pending(url)
+    before = [name for name in await pending(url) if until is None or name <= until]
     if not before:
         return []
     app = {"models": ["gateway.ledger.models"], "migrations": migrations.__name__, "default_connection": "default"}
     try:
-        await run(config={"connections": {"default": connection}, "apps": {_APP: app}})
+        await run(config={"connections": {"default": connection}, "apps": {_APP: app}}, target=f"{_APP}.{before[-1]}")
     except DBConnectionError as error:
         raise LedgerUnavailable(str(error)) from error
     finally:

@@ -17,8 +17,12 @@ class HeadRow(Model):
     id = fields.SmallIntField(primary_key=True, generated=False)
     epoch = fields.CharField(max_length=32)
     seq = fields.BigIntField(default=0)
-    #: Counts every `report`, for caches of answers that show source health.
+    #: Counts every `report`, and whatever else moves `synced_at` or the quarantine: what no event tells of.
     health = fields.BigIntField(default=0)
+    #: Counts the changes of what the agencies' files say.
+    facts = fields.BigIntField(default=0)
+    #: Counts the other changes of complaints that no event tells of.
+    derived = fields.BigIntField(default=0)
 
     class Meta:
         table = "head"

@@ -15,10 +15,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gateway.ledger.database import Sql
 from gateway.ledger.rows import clean
 from schema.errors import BadCursor
-from schema.query import ComplaintOrder, ComplaintOrderField, OrderDirection, RowKey, Window
+from schema.query import ComplaintOrder, ComplaintOrderField, OrderDirection, RowKey
 
 
 class Term(NamedTuple):
@@ -51,41 +50,33 @@ def terms(order: ComplaintOrder) -> Sequence[Term]:
     return _TERMS[order.field, order.direction]
 
 
-def order_by(order: ComplaintOrder, window: Window) -> str:
-    """`x DESC, c.id DESC`; turned round for a page that is read backward."""
-    word = "DESC" if _descends(order) != window.backward else "ASC"
-    return ", ".join([f"{sql} {word}" for sql in _columns(order)])
+def order_by(order: ComplaintOrder, backward: bool, names: Sequence[object]) -> str:
+    """`x DESC, c.id DESC` for the names of the terms and the id; turned round for a page that is read backward."""
+    word = "DESC" if _descends(order) != backward else "ASC"
+    return ", ".join([f"{name} {word}" for name in names])
 
 
-def bounds(order: ComplaintOrder, window: Window, sql: Sql) -> list[str]:
-    """Conditions that keep the rows between the window's keys.
+def beyond(order: ComplaintOrder, marks: Sequence[str], *, before: bool = False) -> str:
+    """The condition that keeps the rows after a key, or those before it; `marks` bind its `key_values`."""
+    sign = "<" if _descends(order) != before else ">"
+    columns = ", ".join([*(term.sql for term in terms(order)), "c.id"])
+    return f"({columns}) {sign} ({', '.join(marks)})"
+
+
+def key_values(order: ComplaintOrder, key: RowKey) -> list[str | float | int]:
+    """What is bound for a key: the order's values, then the id.
 
     Raises:
-        BadCursor: a key is not of this order.
+        BadCursor: the key is not of this order.
     """
-    beyond, short = ("<", ">") if _descends(order) else (">", "<")
-    keys = ((window.after, beyond), (window.before, short))
-    return [_compared(order, key, sign, sql) for key, sign in keys if key is not None]
-
-
-def _compared(order: ComplaintOrder, key: RowKey, sign: str, sql: Sql) -> str:
-    values = ", ".join([sql.bind(value) for value in _values(order, key)])
-    return f"({', '.join(_columns(order))}) {sign} ({values})"
-
-
-def _columns(order: ComplaintOrder) -> list[str]:
-    return [*(term.sql for term in terms(order)), "c.id"]
-
-
-def _descends(order: ComplaintOrder) -> bool:
-    return order.direction is OrderDirection.DESC
-
-
-def _values(order: ComplaintOrder, key: RowKey) -> list[str | float | int]:
     expected = terms(order)
     if len(key.values) != len(expected):
         raise BadCursor("the cursor belongs to another order")
     return [*(_value(term.kind, value) for term, value in zip(expected, key.values, strict=True)), clean(key.id)]
+
+
+def _descends(order: ComplaintOrder) -> bool:
+    return order.direction is OrderDirection.DESC
 
 
 def _value(kind: type, value: str | float | int | None) -> str | float | int:

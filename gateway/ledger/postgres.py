@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any, TypeVar
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 
-from gateway.ledger.database import Body, Database, Dialect, Row, Session
-from schema.errors import LedgerCorrupt, LedgerError, LedgerUnavailable, MigrationsPending
+from gateway.ledger.database import Body, Database, Dialect, Row
+from schema.errors import DeadlinePassed, LedgerCorrupt, LedgerError, LedgerUnavailable, MigrationsPending
 
 T = TypeVar("T")
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _CONNECT_SECONDS = 10.0
-#: No statement of ours takes that long, waiting for other writers included.
-_COMMAND_SECONDS = 60.0
+#: Prepared statements that each connection keeps, and the characters of the longest: all columns of many branches.
+_STATEMENTS = 256
+_LONGEST = 65_536
 # `jit` compiles for longer than our statements run.
 _SETTINGS = {"application_name": "simpul", "jit": "off", "timezone": "UTC"}
 _AWAY = (
@@ -34,111 +35,162 @@ _AWAY = (
 )
 
 
+_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+
 @contextmanager
 def errors_of_postgres() -> Iterator[None]:
-    """The one place where the driver's errors become the ledger's."""
+    """Lets the driver's errors out as the ledger's."""
     try:
         yield
-    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
-        raise MigrationsPending(str(error)) from error
-    except _AWAY as error:
-        if isinstance(error, ValueError):  # the driver refuses a value or a setting before it asks the server
-            raise LedgerError(f"{type(error).__name__}: {error}") from error
-        raise LedgerUnavailable(f"{type(error).__name__}: {error}") from error
-    except (asyncpg.DataCorruptedError, asyncpg.IndexCorruptedError) as error:
-        raise LedgerCorrupt(str(error)) from error
-    except asyncpg.PostgresError as error:
-        raise LedgerError(f"{type(error).__name__}: {error}") from error
+    except _ERRORS as error:
+        raise ledger_error(error) from error
 
 
-async def open_postgres(url: str, readers: int) -> Database:
+def ledger_error(error: Exception) -> LedgerError:
+    """The one place where the driver's errors become the ledger's."""
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError):
+        return MigrationsPending(str(error))
+    if isinstance(error, _AWAY):
+        # The driver refuses a value or a setting before it asks the server.
+        return LedgerError(text) if isinstance(error, ValueError) else LedgerUnavailable(text)
+    if isinstance(error, asyncpg.DataCorruptedError | asyncpg.IndexCorruptedError):
+        return LedgerCorrupt(str(error))
+    return LedgerError(text)
+
+
+async def open_postgres(url: str, readers: int, deadline: float) -> Database:
     """See `database.open_database`."""
+    database = PostgresDatabase(url, readers, deadline)
     with errors_of_postgres():
-        pool = await asyncpg.create_pool(
-            url,
-            min_size=1,
-            max_size=readers,
-            timeout=_CONNECT_SECONDS,
-            command_timeout=_COMMAND_SECONDS,
-            server_settings=_SETTINGS,
-            # Sessions end their own transactions and set nothing else: no round trip to clean up.
-            reset=_nothing,
-        )
-    return PostgresDatabase(url, pool)
+        database.put_back(await database.acquire())
+    return database
 
 
 class PostgresDatabase:
-    """A database of a PostgreSQL server."""
+    """A database of a PostgreSQL server.
+
+    It keeps its connections itself: asyncpg's pool spends twice as much on each statement as the statement's own part.
+    """
 
     dialect = Dialect.POSTGRES
 
-    def __init__(self, url: str, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    def __init__(self, url: str, readers: int, deadline: float) -> None:
         self._url = url
-        self._pool = pool
-        self._ending: set[asyncio.Task[None]] = set()
         self.name = url.rpartition("@")[2].partition("?")[0]
+        self.deadline = deadline
+        self._idle: list[Connection] = []
+        self._free = asyncio.Semaphore(readers)
+        self._taken: set[Connection] = set()
 
-    @asynccontextmanager
-    async def session(self) -> AsyncIterator[Session]:
-        session = PostgresSession(self._pool)
-        try:
-            yield session
-        finally:
-            await self._ended(session)
+    def session(self, *, alone: bool = False) -> PostgresSession:
+        return PostgresSession(self, alone=alone)
 
     async def fetch(self, sql: str, params: Sequence[Any] = (), *, heavy: bool = False) -> Sequence[Row]:
-        with errors_of_postgres():
-            return await self._pool.fetch(sql, *params)
+        async with self.session(alone=True) as session:
+            return await session.fetch(sql, params, heavy=heavy)
 
     async def connect(self) -> PostgresWriter:
         with errors_of_postgres():
             return PostgresWriter(await asyncpg.connect(self._url, timeout=_CONNECT_SECONDS, server_settings=_SETTINGS))
 
     def in_use(self) -> int:
-        return self._pool.get_size() - self._pool.get_idle_size()
+        return len(self._taken)
+
+    async def acquire(self) -> Connection:
+        """Takes a connection; `put_back` must follow."""
+        await self._free.acquire()
+        try:
+            while self._idle:
+                if not (connection := self._idle.pop()).is_closed():
+                    break
+            else:
+                connection = await asyncpg.connect(
+                    self._url,
+                    timeout=_CONNECT_SECONDS,
+                    server_settings=_SETTINGS,
+                    statement_cache_size=_STATEMENTS,
+                    max_cacheable_statement_size=_LONGEST,
+                )
+        except BaseException:
+            self._free.release()
+            raise
+        self._taken.add(connection)
+        return connection
+
+    def put_back(self, connection: Connection) -> None:
+        """Gives a connection back, its transaction ended."""
+        self._taken.discard(connection)
+        self._idle.append(connection)
+        self._free.release()
 
     async def aclose(self) -> None:
-        if self._ending:
-            await asyncio.wait(self._ending)
-        await self._pool.close()
-
-    async def _ended(self, session: PostgresSession) -> None:
-        # A task of its own: leaving the block by cancellation would cancel the ROLLBACK too, and leak the connection.
-        ending = asyncio.create_task(session.release())
-        self._ending.add(ending)
-        ending.add_done_callback(self._ending.discard)
-        await asyncio.shield(ending)
+        for taken in self._taken:
+            taken.terminate()
+        while self._idle:
+            await _ended(self._idle.pop())
 
 
 class PostgresSession:
     """A REPEATABLE READ transaction: its snapshot is taken by the first statement after BEGIN."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
-        self._pool = pool
-        self._connection: PoolConnectionProxy[asyncpg.Record] | None = None
+    __slots__ = ("_alone", "_connection", "_database", "_over", "_turn")
 
-    async def fetch(self, sql: str, params: Sequence[Any] = (), *, heavy: bool = False) -> Sequence[Row]:
-        with errors_of_postgres():
-            connection = self._connection or await self._begin()
-            return await connection.fetch(sql, *params)
+    def __init__(self, database: PostgresDatabase, *, alone: bool) -> None:
+        self._database = database
+        self._alone = alone
+        self._connection: Connection | None = None
+        self._turn = asyncio.Lock()
+        self._over = False
+
+    async def __aenter__(self) -> PostgresSession:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.release()
 
     async def release(self) -> None:
         """Ends the snapshot."""
+        self._over = True
         connection, self._connection = self._connection, None
         if connection is None:
             return
         try:
-            if not connection.is_closed():
+            if not self._alone and not connection.is_closed():
                 await connection.execute("ROLLBACK")
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        except BaseException as error:
+            # In which state it is, is not known, least of all when we were cancelled: it is not used again.
             connection.terminate()
+            if not isinstance(error, _ERRORS):
+                raise
         finally:
-            await self._pool.release(connection)
+            self._database.put_back(connection)
 
-    async def _begin(self) -> PoolConnectionProxy[asyncpg.Record]:
-        self._connection = await self._pool.acquire()
-        await self._connection.execute(_SNAPSHOT)
-        return self._connection
+    async def fetch(self, sql: str, params: Sequence[Any] = (), *, heavy: bool = False) -> Sequence[Row]:
+        async with self._turn:
+            try:
+                connection = self._connection or await self._begin()
+            except _ERRORS as error:
+                raise ledger_error(error) from error
+            try:
+                return await connection.fetch(sql, *params, timeout=self._database.deadline)
+            except TimeoutError:
+                raise DeadlinePassed(
+                    "The answer would take too long: ask for less, or for a narrower filter."
+                ) from None
+            except _ERRORS as error:
+                raise ledger_error(error) from error
+
+    async def _begin(self) -> Connection:
+        connection = await self._database.acquire()
+        if self._over:
+            self._database.put_back(connection)
+            raise LedgerError("the session is over")
+        self._connection = connection
+        if not self._alone:
+            await connection.execute(_SNAPSHOT)
+        return connection
 
 
 class PostgresWriter:
@@ -156,14 +208,15 @@ class PostgresWriter:
         with errors_of_postgres():
             await self._connection.execute("VACUUM complaints, complaint_search")
 
+    async def analyze(self) -> None:
+        with errors_of_postgres():
+            await self._connection.execute("ANALYZE complaints, counters, events, assignments, stamps")
+
     def alive(self) -> bool:
         return not self._connection.is_closed()
 
     async def aclose(self) -> None:
-        try:
-            await self._connection.close(timeout=_CONNECT_SECONDS)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
-            self._connection.terminate()
+        await _ended(self._connection)
 
 
 class PostgresTransaction:
@@ -184,5 +237,8 @@ class PostgresTransaction:
         await self._connection.executemany(sql, rows)
 
 
-async def _nothing(connection: Any) -> None:
-    """A connection comes back as it was taken."""
+async def _ended(connection: Connection) -> None:
+    try:
+        await connection.close(timeout=_CONNECT_SECONDS)
+    except _ERRORS:
+        connection.terminate()

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
-from functools import lru_cache
-from typing import TypeVar
-
-import msgspec
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from gateway.ledger import listing, log, statistics, visibility
-from gateway.ledger.database import Database, Dialect, Row, Session
-from gateway.ledger.rows import clean, complaint_from_row, moment
+from gateway.ledger.database import Database, Dialect, Row
+from gateway.ledger.rows import COLUMNS, clean, complaint_from_row, moment
+from gateway.ledger.state import AGENCIES, HEAD, STAMPS, Head, Remembered, State, read, told
 from gateway.ledger.statement import Statement
 from schema.agency import Agency, SourceReport
 from schema.complaint import Complaint
-from schema.errors import LedgerCorrupt, LedgerError
+from schema.errors import LedgerError
 from schema.events import Event, Position
-from schema.ports import Quarantined
+from schema.ports import Dependencies, Quarantined, Rows, Versions
 from schema.query import (
     ComplaintFilter,
     ComplaintOrder,
@@ -32,14 +28,9 @@ from schema.query import (
     Window,
 )
 
-T = TypeVar("T")
-
 #: Ids that one statement asks for.
 _IDS_AT_ONCE = 512
 
-_HEAD = Statement("SELECT epoch, seq, (SELECT min(seq) FROM events) FROM head")
-_AGENCIES = Statement("SELECT id, facts, report FROM agencies ORDER BY id")
-_STAMPS = Statement("SELECT agency, seq FROM stamps WHERE visibility = $1", (visibility.PUBLIC_STAMPS,))
 _QUARANTINE = (
     "SELECT native_id, reason, first_seen_at FROM quarantine WHERE agency = $1"
     " ORDER BY last_seen_at DESC, id DESC LIMIT $2"
@@ -51,24 +42,19 @@ class LedgerReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._remembered = Remembered()
 
-    @asynccontextmanager
-    async def snapshot(self, viewer: Viewer) -> AsyncIterator[LedgerSnapshot]:
+    def snapshot(self, viewer: Viewer, *, lone: bool = False) -> LedgerSnapshot:
         """One consistent read; the database is not touched before the first question."""
-        async with self._database.session() as session:
-            snapshot = LedgerSnapshot(session, self._database.dialect, viewer)
-            try:
-                yield snapshot
-            finally:
-                snapshot.close()
+        return LedgerSnapshot(self._database, viewer, self._remembered, lone=lone)
 
     async def source_changes(self, after: int) -> tuple[Sequence[str], int]:
         """Slugs of the agencies whose state changed after `after`, in order, and the seq to go on after."""
         async with self._database.session() as session:
-            [[_, head, _]] = await session.fetch(*_HEAD[:2])
-            if head <= after:
+            head = Head(*(await session.fetch(HEAD.sql))[0])
+            if head.seq <= after:
                 return (), after
-            end = min(head, after + log.SCANNED)
+            end = min(head.seq, after + log.SCANNED)
             rows = await session.fetch(*log.source_changes(after, end)[:2])
         return tuple(dict.fromkeys(row[0] for row in rows)), end
 
@@ -76,40 +62,93 @@ class LedgerReader:
 class LedgerSnapshot:
     """The ledger at one moment, as one viewer may see it. See `schema.ports.Snapshot`."""
 
-    def __init__(self, session: Session, dialect: Dialect, viewer: Viewer) -> None:
+    def __init__(self, database: Database, viewer: Viewer, remembered: Remembered, *, lone: bool = False) -> None:
         self.viewer = viewer
-        self._session = session
-        self._dialect = dialect
-        # A session is one task's at a time, and an operation's fields may be resolved by many.
-        self._turn = asyncio.Lock()
-        self._answered: dict[str, Sequence[Row]] = {}
-        self._closed = False
+        self.dependencies = Dependencies()
+        self._database = database
+        self._dialect = database.dialect
+        self._remembered = remembered
+        self._lone = lone
+        self._asked = False
+        # A single statement of PostgreSQL's needs no transaction, and brings the ledger's state along.
+        self._telling = lone and self._dialect is Dialect.POSTGRES
+        self._session = database.session(alone=self._telling)
+        self._known: Head | None = None
+        self._state: State | None = None
 
-    def close(self) -> None:
-        """Refuses further questions: they would begin another snapshot, which nobody would end."""
-        self._closed = True
+    async def __aenter__(self) -> LedgerSnapshot:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.release()
 
     async def head(self) -> Position:
-        epoch, seq, _ = await self._head()
-        return Position(epoch, seq)
+        self.dependencies.head = True
+        return (await self._head()).position
 
     async def oldest(self) -> int:
-        _, head, oldest = await self._head()
-        seq: int = head + 1 if oldest is None else oldest
-        return seq
+        self.dependencies.head = True
+        return (await self._head()).oldest
 
     async def stamp(self, agencies: Collection[str] | None = None) -> Position:
-        epoch, _, _ = await self._head()
-        stamps = [seq for agency, seq in await self._once(_STAMPS) if agencies is None or agency in agencies]
-        return Position(epoch, max(stamps, default=0))
+        self._depends(agencies)
+        now = await self.versions()
+        seen = now.agencies
+        seqs = seen.values() if agencies is None else [seen[slug] for slug in agencies if slug in seen]
+        return Position(now.epoch, max(seqs, default=0))
+
+    async def versions(self) -> Versions:
+        head = await self._head()
+        return self._remembered.versions(head, await self._stamps(head), self.viewer)
 
     async def agencies(self) -> Mapping[str, Agency]:
-        return {slug: _agency(facts) for slug, facts, _ in await self._once(_AGENCIES)}
+        self.dependencies.facts = True
+        return self._remembered.agencies(await self._agencies())
 
     async def sources(self) -> Mapping[str, SourceReport]:
-        return {slug: _report(slug, report) for slug, _, report in await self._once(_AGENCIES)}
+        self.dependencies.health = True
+        return self._remembered.sources(await self._agencies())
+
+    async def rows(
+        self,
+        filter: ComplaintFilter,
+        order: ComplaintOrder,
+        window: Window,
+        columns: tuple[str, ...],
+        *,
+        count: bool = False,
+    ) -> Rows:
+        self._depends_on_rows(filter.agencies, columns)
+        statement = listing.page(filter, order, window, self.viewer, self._dialect, columns)
+        found, total = await self._with_count(statement, filter) if count else (await self._ask(statement), None)
+        more = len(found) > window.limit
+        page = self._as_seen(found[: window.limit], columns)
+        return Rows(
+            rows=page[::-1] if window.backward else page,
+            key=lambda row: listing.key(order, row, columns),
+            has_next=window.before is not None if window.backward else more,
+            has_previous=more if window.backward else window.after is not None,
+            total=total,
+        )
+
+    async def rows_by_ids(self, ids: Sequence[str], columns: tuple[str, ...]) -> Mapping[str, Sequence[Any]]:
+        self._depends_on_rows((), columns)
+        found = self._as_seen(await self._by_ids(ids, columns), columns)
+        at = len(columns)
+        self.dependencies.complaints.update((row[at], row[at + 1]) for row in found)
+        if len(found) < len(set(ids)):
+            self._depends()
+        return {row[at]: row for row in found}
+
+    async def rows_by_tracking_id(
+        self, tracking_id: str, agency: str | None, columns: tuple[str, ...]
+    ) -> Sequence[Sequence[Any]]:
+        self._depends_on_rows(None if agency is None else (agency,), columns)
+        found = await self._ask(listing.by_tracking_id(tracking_id, agency, self.viewer, self._dialect, columns))
+        return self._as_seen(found, columns)
 
     async def complaints(self, filter: ComplaintFilter, order: ComplaintOrder, window: Window) -> ComplaintPage:
+        self._depends_on_rows(filter.agencies, COLUMNS)
         rows = await self._ask(listing.page(filter, order, window, self.viewer, self._dialect))
         more = len(rows) > window.limit
         page = rows[: window.limit]
@@ -123,16 +162,18 @@ class LedgerSnapshot:
         )
 
     async def count(self, filter: ComplaintFilter) -> int:
+        self._depends(filter.agencies)
         rows = await self._ask(listing.count(filter, self.viewer, self._dialect))
         count: int = rows[0][0]
         return count
 
     async def by_ids(self, ids: Sequence[str]) -> Mapping[str, Complaint]:
-        stored = await self._stored(ids)
-        return {id: visibility.as_seen(complaint, self.viewer) for id, complaint in stored.items()}
+        rows = await self.rows_by_ids(ids, COLUMNS)
+        return {id: self._complaint(row) for id, row in rows.items()}
 
     async def by_tracking_id(self, tracking_id: str, agency: str | None = None) -> Sequence[Complaint]:
-        rows = await self._ask(listing.by_tracking_id(tracking_id, agency, self.viewer))
+        self._depends_on_rows(None if agency is None else (agency,), COLUMNS)
+        rows = await self._ask(listing.by_tracking_id(tracking_id, agency, self.viewer, self._dialect))
         return [self._complaint(row) for row in rows]
 
     async def statistics(
@@ -142,23 +183,27 @@ class LedgerSnapshot:
         first: int,
         measures: Collection[Measure] = (),
     ) -> Sequence[StatisticsBucket]:
+        self._depends(filter.agencies)
         rows = await self._ask(statistics.statement(filter, group_by, first, measures, self.viewer, self._dialect))
-        return [statistics.bucket(group_by, measures, row) for row in rows]
+        return statistics.buckets(group_by, measures, rows)
 
     async def events(self, filter: EventFilter, after: int, first: int) -> EventPage:
-        _, head, _ = await self._head()
-        start = max(after, await self.oldest() - 1)
-        until = min(start + log.SCANNED, head)
+        self._depends_on_rows(None, COLUMNS)
+        self.dependencies.head = True
+        head = await self._head()
+        start = max(after, head.oldest - 1)
+        until = min(start + log.SCANNED, head.seq)
         if until <= start:
             return EventPage(events=(), end=max(after, until), has_more=False)
         agencies = await self._agencies_meant(filter)
         rows = await self._ask(log.page(filter, self.viewer, agencies, start, until, first + 1))
         told = await self._told(rows[:first])
         if len(rows) <= first:
-            return EventPage(events=told, end=until, has_more=until < head)
+            return EventPage(events=told, end=until, has_more=until < head.seq)
         return EventPage(events=told, end=rows[first][0] - 1, has_more=True)
 
     async def quarantine(self, agency: str, first: int) -> Sequence[Quarantined]:
+        self.dependencies.health = True
         if not visibility.operates(self.viewer, agency):
             return []
         rows = await self._ask(Statement(_QUARANTINE, (clean(agency), first)))
@@ -187,43 +232,92 @@ class LedgerSnapshot:
 
     async def _stored(self, ids: Collection[str]) -> dict[str, Complaint]:
         """Visible complaints as they are stored, parts that are not the viewer's included."""
+        return {row[0]: complaint_from_row(row) for row in await self._by_ids(ids, COLUMNS)}
+
+    async def _by_ids(self, ids: Collection[str], columns: tuple[str, ...]) -> list[Row]:
+        """Rows of `columns`, then id and seq."""
         asked = list(dict.fromkeys(ids))
-        found: dict[str, Complaint] = {}
+        found: list[Row] = []
         for start in range(0, len(asked), _IDS_AT_ONCE):
-            rows = await self._ask(listing.by_ids(asked[start : start + _IDS_AT_ONCE], self.viewer))
-            found.update((row[0], complaint_from_row(row)) for row in rows)
+            found += await self._ask(listing.by_ids(asked[start : start + _IDS_AT_ONCE], self.viewer, columns))
         return found
 
-    async def _head(self) -> Row:
-        [row] = await self._once(_HEAD)
-        return row
+    def _as_seen(self, rows: Sequence[Row], columns: tuple[str, ...]) -> Sequence[Row]:
+        """The rows without the parts that are not this viewer's."""
+        if "follow_ups" not in columns:
+            return rows
+        at = columns.index("follow_ups")
+        return [self._redacted(row, at) for row in rows]
 
-    async def _once(self, statement: Statement) -> Sequence[Row]:
-        """Asks what has one answer in a snapshot, the first time."""
-        if statement.sql not in self._answered:
-            self._answered[statement.sql] = await self._ask(statement)
-        return self._answered[statement.sql]
+    def _redacted(self, row: Row, at: int) -> Row:
+        shown = visibility.follow_ups_as_seen(row[at], self.viewer)
+        return row if shown is row[at] else (*row[:at], shown, *row[at + 1 :])
 
-    async def _ask(self, statement: Statement) -> Sequence[Row]:
-        async with self._turn:
-            if self._closed:
-                raise LedgerError("the snapshot is closed")
-            return await self._session.fetch(statement.sql, statement.params, heavy=statement.heavy)
+    def _depends(self, agencies: Collection[str] | None = None) -> None:
+        """Takes down that an answer hangs on these agencies (None: on all)."""
+        known = self.dependencies.agencies
+        if agencies is None:
+            self.dependencies.agencies = None
+        elif known is not None:
+            known.update(agencies)
 
+    def _depends_on_rows(self, agencies: Collection[str] | None, columns: Collection[str]) -> None:
+        self._depends(agencies)
+        if "synced_at" in columns:  # moves without an event
+            self.dependencies.health = True
 
-# Decoded once per text, not per snapshot.
-@lru_cache(maxsize=2048)
-def _agency(facts: str) -> Agency:
-    return _decoded(facts, Agency)
+    async def _head(self) -> Head:
+        if self._known is None:
+            if self._telling:
+                await self._tell(None)
+            else:
+                self._known = Head(*(await self._fetch(HEAD))[0])
+        assert self._known is not None
+        return self._known
 
+    async def _stamps(self, head: Head) -> Sequence[Row]:
+        state = self._state or self._remembered.state
+        if state.stamped != head.stamped:
+            state = state._replace(stamped=head.stamped, stamps=await self._fetch(STAMPS))
+            self._remember(state)
+        return state.stamps
 
-@lru_cache(maxsize=2048)
-def _report(slug: str, report: str | None) -> SourceReport:
-    return SourceReport(agency=slug) if report is None else _decoded(report, SourceReport)
+    async def _agencies(self) -> Sequence[Row]:
+        head = await self._head()
+        state = self._state or self._remembered.state
+        if state.reported != head.reported:
+            state = state._replace(reported=head.reported, agencies=await self._fetch(AGENCIES))
+            self._remember(state)
+        return state.agencies
 
+    def _remember(self, state: State) -> None:
+        self._state = self._remembered.state = state
 
-def _decoded(text: str, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(text, type=kind)
-    except msgspec.DecodeError as error:
-        raise LedgerCorrupt(f"an agency's {kind.__name__} can't be read") from error
+    async def _with_count(self, statement: Statement, filter: ComplaintFilter) -> tuple[Sequence[Row], int]:
+        """The rows, and how many complaints match the filter."""
+        count = listing.count(filter, self.viewer, self._dialect)
+        found = await self._ask(statement, *((count,) if self._telling else ()))
+        total: int = found[0][-1] if self._telling else (await self._fetch(count))[0][0]
+        return found, total
+
+    async def _ask(self, statement: Statement, *others: Statement) -> Sequence[Row]:
+        """Puts a question for complaints, counts, statistics or events; `others` go with it if this snapshot tells."""
+        if self._lone and (self._asked or self._known is not None):
+            raise LedgerError("a snapshot for a lone question was asked something before it")
+        self._asked = True
+        return await self._tell(statement, *others) if self._telling else await self._fetch(statement)
+
+    async def _tell(self, statement: Statement | None, *others: Statement) -> Sequence[Row]:
+        state = self._remembered.state
+        rows = await self._fetch(told(state, statement, *others))
+        if rows:
+            self._known, state = read(rows[0][-1 - len(others)], state)
+            self._remember(state)
+            return rows
+        # No row brought the state. Now it takes a transaction.
+        await self._session.release()
+        self._session, self._telling = self._database.session(), False
+        return await self._fetch(statement) if statement is not None else ()
+
+    async def _fetch(self, statement: Statement) -> Sequence[Row]:
+        return await self._session.fetch(statement.sql, statement.params, heavy=statement.heavy)

@@ -129,14 +129,13 @@ def complaint_values(c: Complaint, level: AgencyLevel, seq: int) -> tuple[Any, .
         stored_text(c.edited_text),
         c.classification.value if c.classification else None,
         stored_text(c.category),
-        c.category.partition(".")[0] if c.category else None,
+        top_category(c.category),
         stored_text(c.native_category),
         c.channel.value,
         stored_text(c.native_channel),
         c.incident_date.isoformat() if c.incident_date else None,
         region,
-        region[:2] if region else None,
-        region[:5] if region and len(region) >= 5 else None,
+        *regions(region),
         place.latitude,
         place.longitude,
         stored_text(place.address),
@@ -176,6 +175,19 @@ def complaint_from_row(row: Sequence[Any]) -> Complaint:
         return _complaint(row)
     except (KeyError, TypeError, ValueError, msgspec.DecodeError) as error:
         raise LedgerCorrupt(f"complaint {row[0]} can't be read: {type(error).__name__}") from error
+
+
+def top_category(category: str | None) -> str | None:
+    """The topmost ancestor of a category: the column of that name."""
+    return clean(category).partition(".")[0] or None if category else None
+
+
+def regions(code: str | None) -> tuple[str | None, str | None]:
+    """The province and the regency of a region: the columns of these names. They cover what a filter's code covers."""
+    code = clean(code) if code else ""
+    if len(code) < 2 or code[2:3] not in ("", "."):
+        return None, None
+    return code[:2], code[:5] if len(code) >= 5 and code[5:6] in ("", ".") else None
 
 
 def next_breach(clocks: Sequence[SlaClock]) -> datetime | None:

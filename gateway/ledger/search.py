@@ -17,7 +17,7 @@ from functools import lru_cache
 
 import snowballstemmer  # type: ignore[import-untyped]  # it ships no types
 
-from gateway.ledger.database import Dialect, Sql
+from gateway.ledger.database import Dialect
 
 #: Longer runs are numbers without meaning, or noise.
 _LONGEST = 64
@@ -36,20 +36,20 @@ def stems(text: str) -> str:
     return " ".join([_stem(word) for word in _words(text)])
 
 
-def hits(text: str, sql: Sql, dialect: Dialect) -> str | None:
-    """SELECT of `id` and `score` (larger is better) of what holds all the words; None for a text without any."""
-    found = words(text)
-    if not found:
-        return None
+def question(text: str, dialect: Dialect) -> str | None:
+    """What the index is asked for a text, as `hits` binds it; None for a text without any word."""
     if dialect is Dialect.SQLITE:
-        every = " ".join([f'"{stem}"' for stem in stems(text).split()])
-        return (
-            "SELECT id, -bm25(complaint_search) AS score FROM complaint_search"
-            f" WHERE complaint_search MATCH {sql.bind(every)}"
-        )
+        return " ".join([f'"{stem}"' for stem in stems(text).split()]) or None
+    return words(text) or None
+
+
+def hits(mark: str, dialect: Dialect) -> str:
+    """SELECT of `id` and `score` (larger is better) of what holds all the words of the `question` that `mark` binds."""
+    if dialect is Dialect.SQLITE:
+        return f"SELECT id, -bm25(complaint_search) AS score FROM complaint_search WHERE complaint_search MATCH {mark}"
     return (
         "SELECT s.id, CAST(ts_rank(s.document, q) AS double precision) AS score"
-        f" FROM complaint_search s, plainto_tsquery('indonesian', {sql.bind(found)}) q WHERE s.document @@ q"
+        f" FROM complaint_search s, plainto_tsquery('indonesian', {mark}) q WHERE s.document @@ q"
     )
 
 

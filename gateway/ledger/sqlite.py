@@ -6,14 +6,15 @@ import asyncio
 import functools
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+import time
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gateway.ledger.database import Body, Database, Dialect, Row, Session
-from schema.errors import LedgerCorrupt, LedgerError, LedgerUnavailable, MigrationsPending
+from gateway.ledger.database import Body, Database, Dialect, Row
+from schema.errors import DeadlinePassed, LedgerCorrupt, LedgerError, LedgerUnavailable, MigrationsPending
 
 T = TypeVar("T")
 
@@ -21,13 +22,14 @@ T = TypeVar("T")
 _BUSY_SECONDS = 30.0
 #: Steps of SQLite's machine between two looks at whether anybody still wants the rows; under a millisecond.
 _STEPS = 10_000
-_SHARED = "PRAGMA mmap_size = 268435456; PRAGMA temp_store = MEMORY;"
-_READING = _SHARED + "PRAGMA query_only = ON; PRAGMA cache_size = -8000;"
+# No memory map: each connection's counts as the hub's memory, and saves nothing on pages that are asked for again.
+_SHARED = "PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
+_READING = _SHARED + "PRAGMA query_only = ON; PRAGMA cache_size = -4000;"
 # WAL is said again at every start: a backup that somebody copied into place came without, and there readers and the
 # writer wait for each other. A checkpoint rewrites pages that every batch touches again: 16 MB of log between two of
 # them, not 4.
 _WRITING = _SHARED + (
-    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA cache_size = -64000;"
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA cache_size = -32000;"
     "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;"
 )
 
@@ -40,19 +42,24 @@ def placeholders(sql: str) -> str:
 
 @contextmanager
 def errors_of_sqlite() -> Iterator[None]:
-    """The one place where the driver's errors become the ledger's."""
+    """Lets the driver's errors out as the ledger's."""
     try:
         yield
-    except sqlite3.OperationalError as error:
+    except sqlite3.Error as error:
+        raise ledger_error(error) from error
+
+
+def ledger_error(error: sqlite3.Error) -> LedgerError:
+    """The one place where the driver's errors become the ledger's."""
+    if isinstance(error, sqlite3.OperationalError):
         if "no such table" in str(error) or "no such column" in str(error):
-            raise MigrationsPending(str(error)) from error
+            return MigrationsPending(str(error))
         if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # a statement it does not understand
-            raise LedgerError(str(error)) from error
-        raise LedgerUnavailable(str(error)) from error
-    except sqlite3.IntegrityError as error:
-        raise LedgerError(str(error)) from error
-    except sqlite3.DatabaseError as error:
-        raise LedgerCorrupt(str(error)) from error
+            return LedgerError(str(error))
+        return LedgerUnavailable(str(error))
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
+        return LedgerCorrupt(str(error))
+    return LedgerError(str(error))
 
 
 def connected(path: Path, pragmas: str) -> sqlite3.Connection:
@@ -72,11 +79,11 @@ def connected(path: Path, pragmas: str) -> sqlite3.Connection:
     return connection
 
 
-async def open_sqlite(path: Path, readers: int) -> Database:
+async def open_sqlite(path: Path, readers: int, deadline: float) -> Database:
     """See `database.open_database`."""
     with errors_of_sqlite():
         connected(path, _READING).close()
-    return SqliteDatabase(path, readers)
+    return SqliteDatabase(path, readers, deadline)
 
 
 class SqliteDatabase:
@@ -84,28 +91,21 @@ class SqliteDatabase:
 
     dialect = Dialect.SQLITE
 
-    def __init__(self, path: Path, readers: int) -> None:
+    def __init__(self, path: Path, readers: int, deadline: float) -> None:
         self.path = path
         self.name = str(path)
+        self.deadline = deadline
         self._idle: list[sqlite3.Connection] = []
         self._free = asyncio.Semaphore(readers)
         self._threads = ThreadPoolExecutor(min(readers, 4), thread_name_prefix="ledger-read")
         self._taken: set[sqlite3.Connection] = set()
 
-    @asynccontextmanager
-    async def session(self) -> AsyncIterator[Session]:
-        session = SqliteSession(self)
-        try:
-            yield session
-        finally:
-            session.release()
+    def session(self, *, alone: bool = False) -> SqliteSession:
+        return SqliteSession(self, alone=alone)
 
     async def fetch(self, sql: str, params: Sequence[Any] = (), *, heavy: bool = False) -> Sequence[Row]:
-        session = SqliteSession(self, alone=True)
-        try:
+        async with self.session(alone=True) as session:
             return await session.fetch(sql, params, heavy=heavy)
-        finally:
-            session.release()
 
     async def connect(self) -> SqliteWriter:
         writer = SqliteWriter(self.path)
@@ -116,7 +116,7 @@ class SqliteDatabase:
         return len(self._taken)
 
     async def acquire(self) -> sqlite3.Connection:
-        """Takes a connection; `put_back` or `discard` must follow."""
+        """Takes a connection; `put_back` must follow."""
         await self._free.acquire()
         try:
             connection = self._idle.pop() if self._idle else connected(self.path, _READING)
@@ -131,7 +131,7 @@ class SqliteDatabase:
         self._taken.discard(connection)
         try:
             if connection.in_transaction:
-                connection.rollback()
+                connection.execute("ROLLBACK")
             self._idle.append(connection)
         except sqlite3.Error:
             connection.close()
@@ -153,48 +153,83 @@ class SqliteDatabase:
 class SqliteSession:
     """A deferred transaction: its snapshot is taken by the first SELECT."""
 
-    def __init__(self, database: SqliteDatabase, *, alone: bool = False) -> None:
+    __slots__ = ("_alone", "_connection", "_database", "_over", "_running", "_turn")
+
+    def __init__(self, database: SqliteDatabase, *, alone: bool) -> None:
         self._database = database
         self._alone = alone
         self._connection: sqlite3.Connection | None = None
+        self._turn = asyncio.Lock()
         self._running: Future[Any] | None = None
-        self._abandoned = False
+        self._over = False
 
-    async def fetch(self, sql: str, params: Sequence[Any] = (), *, heavy: bool = False) -> Sequence[Row]:
-        with errors_of_sqlite():
-            connection = self._connection or await self._begin()
-            if not heavy:
-                return connection.execute(placeholders(sql), params).fetchall()
-            return await self._in_thread(connection, lambda: connection.execute(placeholders(sql), params).fetchall())
+    async def __aenter__(self) -> SqliteSession:
+        return self
 
-    def release(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
+        await self.release()
+
+    async def release(self) -> None:
         """Ends the snapshot. A statement that still runs in a thread is stopped, and its connection follows then."""
         connection, self._connection = self._connection, None
+        self._over = True
         if connection is None:
             return
         if self._running is None or self._running.done():
             self._database.put_back(connection)
             return
         loop = asyncio.get_running_loop()
-        self._abandoned = True
         self._running.add_done_callback(lambda _: loop.call_soon_threadsafe(self._database.put_back, connection))
 
-    async def _begin(self) -> sqlite3.Connection:
-        self._connection = await self._database.acquire()
-        if not self._alone:
-            self._connection.execute("BEGIN")
-        return self._connection
-
-    async def _in_thread(self, connection: sqlite3.Connection, work: Callable[[], T]) -> T:
-        self._running = self._database.in_thread(lambda: self._stoppable(connection, work))
-        # Shielded: a cancelled Future would tell us nothing of the thread, which goes on with the connection.
-        return await asyncio.shield(asyncio.wrap_future(self._running))
-
-    def _stoppable(self, connection: sqlite3.Connection, work: Callable[[], T]) -> T:
-        # Not `interrupt`: it does nothing to a statement that is only about to begin.
-        connection.set_progress_handler(lambda: self._abandoned, _STEPS)
+    async def fetch(self, sql: str, params: Sequence[Any] = (), *, heavy: bool = False) -> Sequence[Row]:
         try:
-            return work()
+            connection = self._connection
+            if connection is not None and not heavy and not self._turn.locked():
+                # Nobody else can ask meanwhile: nothing here lets go of the event loop.
+                return connection.execute(placeholders(sql), params).fetchall()
+            return await self._in_turn(sql, params, heavy)
+        except sqlite3.Error as error:
+            raise ledger_error(error) from error
+
+    async def _in_turn(self, sql: str, params: Sequence[Any], heavy: bool) -> Sequence[Row]:
+        async with self._turn:
+            connection = self._connection or await self._begin()
+            if heavy:
+                return await self._in_thread(connection, placeholders(sql), params)
+            return connection.execute(placeholders(sql), params).fetchall()
+
+    async def _begin(self) -> sqlite3.Connection:
+        connection = await self._database.acquire()
+        if self._over:
+            self._database.put_back(connection)
+            raise LedgerError("the session is over")
+        self._connection = connection
+        if not self._alone:
+            connection.execute("BEGIN")
+        return connection
+
+    async def _in_thread(self, connection: sqlite3.Connection, sql: str, params: Sequence[Any]) -> Sequence[Row]:
+        deadline = time.monotonic() + self._database.deadline
+        self._running = self._database.in_thread(lambda: self._stoppable(connection, sql, params, deadline))
+        rows = asyncio.wrap_future(self._running)
+        # Whoever asked may be gone when the statement is stopped: then nobody is left to be told.
+        rows.add_done_callback(lambda done: done.cancelled() or done.exception())
+        # Shielded: a cancelled Future would tell us nothing of the thread, which goes on with the connection.
+        return await asyncio.shield(rows)
+
+    def _stoppable(
+        self, connection: sqlite3.Connection, sql: str, params: Sequence[Any], deadline: float
+    ) -> Sequence[Row]:
+        # Not `interrupt`: it does nothing to a statement that is only about to begin.
+        connection.set_progress_handler(lambda: self._over or time.monotonic() > deadline, _STEPS)
+        try:
+            return connection.execute(sql, params).fetchall()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                raise DeadlinePassed(
+                    "The answer would take too long: ask for less, or for a narrower filter."
+                ) from None
+            raise
         finally:
             connection.set_progress_handler(None, 0)
 
@@ -222,6 +257,9 @@ class SqliteWriter:
     async def scrub(self) -> None:
         await self._in_thread(self._scrub)
 
+    async def analyze(self) -> None:
+        await self._in_thread(self._analyze)
+
     def alive(self) -> bool:
         return self._connection is not None
 
@@ -241,6 +279,14 @@ class SqliteWriter:
         with errors_of_sqlite():
             self._connection.execute("INSERT INTO complaint_search (complaint_search) VALUES ('optimize')")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _analyze(self) -> None:
+        if self._connection is None:
+            return
+        with errors_of_sqlite():
+            # Other writers wait for it: 40 ms for some hundred entries of each index, however many there are.
+            self._connection.execute("PRAGMA analysis_limit = 400")
+            self._connection.execute("ANALYZE")
 
     def _transaction(self, body: Body[T]) -> T:
         connection = self._connection

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import count
 from typing import Any, NamedTuple
 
 from gateway.ledger.database import Sql
@@ -16,9 +17,22 @@ class Statement(NamedTuple):
     heavy: bool = False
 
 
+def filled(values: Collection[Any]) -> Sequence[Any]:
+    """The values, filled up to a power of two by repetition, so that lists of any length make few texts."""
+    listed = list(values)
+    return listed + listed[-1:] * ((1 << (len(listed) - 1).bit_length()) - len(listed)) if len(listed) > 1 else listed
+
+
 def among(sql: Sql, values: Collection[Any]) -> str:
-    """`(…)` for `x IN (…)`, filled up to a power of two by repetition, so that lists of any length make few texts."""
-    filled = list(values)
-    if filled:
-        filled += filled[-1:] * ((1 << (len(filled) - 1).bit_length()) - len(filled))
-    return f"({sql.list(filled)})"
+    """`(…)` for `x IN (…)`."""
+    return f"({sql.list(filled(values))})"
+
+
+def placeholders() -> Iterator[str]:
+    """$1, $2 …"""
+    return (f"${n}" for n in count(1))
+
+
+def take(marks: Iterator[str], n: int) -> list[str]:
+    """The next `n` of them."""
+    return [next(marks) for _ in range(n)]

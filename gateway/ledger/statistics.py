@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from gateway.ledger.database import Dialect, Row, Sql
-from gateway.ledger.listing import matching
+from gateway.ledger import counters, visibility
+from gateway.ledger.database import Dialect, Row
+from gateway.ledger.filters import Shape, complaint_conditions, matching, params, shape_of
 from gateway.ledger.statement import Statement
 from schema.agency import AgencyLevel
 from schema.complaint import Channel, Classification
@@ -80,30 +82,68 @@ def statement(
         BadUserInput: too many dimensions, one of them twice, no bucket asked for, or see `filters`.
     """
     _check(group_by, first)
-    sql = Sql()
-    dimensions = [_DIMENSIONS[dimension].column for dimension in group_by]
-    wanted = _in_order(measures)
-    needed = [*(f"c.{column}" for column in dimensions), *_ingredients(dimensions, wanted)]
-    aggregates = [aggregate for measure in wanted for aggregate in _AGGREGATES[measure]]
-    source = f"complaints c WHERE {matching(filter, viewer, sql, dialect)}"
-    text = (
-        f"SELECT {', '.join([*(f't.{column}' for column in dimensions), 'count(*)', *aggregates])}"
-        f" FROM (SELECT {', '.join(needed) or '1 AS one'} FROM {source}) t"
-        f"{_grouped(dimensions)} LIMIT {sql.bind(min(first, MOST_BUCKETS))}"
+    conditions = complaint_conditions(filter, dialect)
+    dimensions = tuple([_DIMENSIONS[dimension].column for dimension in group_by])
+    wanted = tuple(_in_order(measures))
+    values = [*params(conditions), min(first, MOST_BUCKETS)]
+    cube = counters.covering([condition.kind for condition in conditions], dimensions)
+    if cube is not None and set(wanted) <= {Measure.OVERDUE}:
+        visible = visibility.counters(viewer)
+        text = _summed(cube, shape_of(conditions), dimensions, wanted, visible, dialect)
+        return Statement(text, values, heavy=counters.large(cube, [condition.kind for condition in conditions]))
+    visible = visibility.complaints(viewer)
+    return Statement(_counted(shape_of(conditions), dimensions, wanted, visible, dialect), values, heavy=True)
+
+
+@lru_cache(maxsize=1024)
+def _summed(
+    cube: int, shape: Shape, dimensions: Sequence[str], measures: Sequence[Measure], visible: str, dialect: Dialect
+) -> str:
+    kinds = [kind for kind, _ in shape]
+    count = counters.summed(kinds)
+    late = [counters.overdue(kinds)] if Measure.OVERDUE in measures else []
+    columns = [f"NULLIF(c.{column}, '')" for column in dimensions]
+    grouped = f" GROUP BY {', '.join(f'c.{column}' for column in dimensions)} HAVING {count} > 0" if dimensions else ""
+    ties = [f"{column} NULLS LAST" for column in columns]
+    return (
+        f"SELECT {', '.join([*columns, count, *late])} FROM counters c"
+        f" WHERE {counters.where(cube, shape, visible, dialect)}{grouped}"
+        f" ORDER BY {', '.join([f'{count} DESC', *ties])} LIMIT ${_width(shape) + 1}"
     )
-    return Statement(text, sql.params, heavy=True)
 
 
-def bucket(group_by: Sequence[StatisticsDimension], measures: Collection[Measure], row: Row) -> StatisticsBucket:
-    """A row of `statement` as a bucket. Under PROVINCE and REGENCY together, `region` is the regency if it is known."""
-    fields: dict[str, Any] = {}
-    for dimension, value in sorted(zip(group_by, row, strict=False), key=lambda pair: pair[0] is _REGENCY):
-        _, field, read = _DIMENSIONS[dimension]
-        if value is not None:
-            fields[field] = read(value)
-    count, *rest = row[len(group_by) :]
-    fields.update(_measured(_in_order(measures), iter(rest)))
-    return StatisticsBucket(count=count, **fields)
+@lru_cache(maxsize=1024)
+def _counted(
+    shape: Shape, dimensions: Sequence[str], measures: Sequence[Measure], visible: str, dialect: Dialect
+) -> str:
+    needed = [*(f"c.{column}" for column in dimensions), *_ingredients(dimensions, measures)]
+    aggregates = [aggregate for measure in measures for aggregate in _AGGREGATES[measure]]
+    return (
+        f"SELECT {', '.join([*(f't.{column}' for column in dimensions), 'count(*)', *aggregates])}"
+        f" FROM (SELECT {', '.join(needed) or '1 AS one'} FROM complaints c"
+        f" WHERE {matching(shape, visible, dialect)}) t{_grouped(dimensions)} LIMIT ${_width(shape) + 1}"
+    )
+
+
+def _width(shape: Shape) -> int:
+    return sum(n for _, n in shape)
+
+
+def buckets(
+    group_by: Sequence[StatisticsDimension], measures: Collection[Measure], rows: Sequence[Row]
+) -> list[StatisticsBucket]:
+    """Rows of `statement` as buckets. Under PROVINCE and REGENCY together, `region` is the regency if it is known."""
+    count = len(group_by)
+    wanted = _in_order(measures)
+    columns = [(k, *_DIMENSIONS[dimension][1:]) for k, dimension in enumerate(group_by)]
+    columns.sort(key=lambda column: group_by[column[0]] is _REGENCY)
+    found = []
+    for row in rows:
+        fields: dict[str, Any] = {field: read(row[k]) for k, field, read in columns if row[k] is not None}
+        if wanted:
+            fields.update(_measured(wanted, iter(row[count + 1 :])))
+        found.append(StatisticsBucket(count=row[count], **fields))
+    return found
 
 
 _REGENCY = StatisticsDimension.REGENCY

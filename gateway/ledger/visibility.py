@@ -6,18 +6,29 @@ complaint as it is now and `e` an event.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
-from schema.complaint import Complaint, ContentState
+from schema.complaint import Complaint, ContentState, FollowUp
 from schema.events import Event, EventKind
 from schema.query import Role, Viewer
 
-#: The visibility of `stamps` that counts for the public.
-PUBLIC_STAMPS = "public"
+_PUBLIC_STAMPS = frozenset({"public"})
+
+
+def stamps(viewer: Viewer, agency: str) -> Collection[str]:
+    """The visibilities of an agency's `stamps` that count for this viewer."""
+    return _PUBLIC_STAMPS
 
 
 def complaints(viewer: Viewer) -> str:
     """The rows there are for this viewer: in lists, counts, statistics, by id, by number, beside events."""
+    return "c.public"
+
+
+def counters(viewer: Viewer) -> str:
+    """Where the complaints are counted that there are for this viewer; `c` is a row of `counters`."""
     return "c.public"
 
 
@@ -37,6 +48,18 @@ def as_seen(complaint: Complaint, viewer: Viewer) -> Complaint:
         return complaint
     shown = tuple(entry for entry in complaint.follow_ups if not entry.is_confidential)
     return msgspec.structs.replace(complaint, follow_ups=shown)
+
+
+def follow_ups_as_seen(text: str, viewer: Viewer) -> str:
+    """The column `follow_ups` without the entries that are not this viewer's."""
+    # Inside a string the quotation marks would be escaped, so the words stand for a field wherever they are found.
+    if '"is_confidential":true' not in text:
+        return text
+    shown = [entry for entry in _follow_ups(text) if not entry.is_confidential]
+    return msgspec.json.encode(shown).decode()
+
+
+_follow_ups = msgspec.json.Decoder(tuple[FollowUp, ...]).decode
 
 
 def event_as_seen(event: Event, complaint: Complaint, viewer: Viewer) -> Event | None:

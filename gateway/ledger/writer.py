@@ -35,6 +35,11 @@ _BACKLOG = (
     " (SELECT count(*) FROM complaints WHERE agency = $1 AND status = 'UNMAPPED')"
 )
 
+_LEVELLED = (
+    "UPDATE complaints SET level = $1 WHERE agency = $2",
+    "UPDATE counters SET level = $1 WHERE agency = $2",
+)
+
 
 class _Written(NamedTuple):
     position: Position
@@ -81,7 +86,7 @@ class LedgerWriter:
         asked = {clean(native_id): native_id for native_id in native_ids}
 
         async def body(tx: Transaction) -> _Written:
-            head, _ = await locked_head(tx)
+            head, health = await locked_head(tx)
             level = await self._level(tx, agency)
             found = await newest(tx, agency, list(asked))
             before = {asked[c.native_id]: (c, seq) for c, seq in found if c.native_id is not None}
@@ -89,7 +94,8 @@ class LedgerWriter:
             batch = self._batch(head, {c.id: seq for c, seq in before.values()}, {agency: level})
             refused = [problem for change in changes if (problem := _append(batch, change))]
             await batch.write(tx)
-            await quarantine(tx, agency, [*rejected, *refused], list(asked), self._clock())
+            if await quarantine(tx, agency, [*rejected, *refused], list(asked), self._clock()) or batch.seen_again:
+                await tx.execute("UPDATE head SET health = $1 WHERE id = 1", [health + 1])
             return _Written(batch.position, batch.fingerprint)
 
         return await self._run(body)
@@ -119,14 +125,15 @@ class LedgerWriter:
             head, health = await locked_head(tx)
             known = {row[0]: row for row in await tx.fetch("SELECT id, facts, report FROM agencies")}
             batch = self._batch(head)
-            for agency in agencies:
-                await _store_facts(tx, agency, known.get(agency.id))
+            changed = [await _store_facts(tx, agency, known.get(agency.id)) for agency in agencies]
             for slug, _, report in known.values():
                 if slug not in given and _state(report) is not SourceState.PAUSED:
                     batch.source_changed(slug, self._clock())
                     await _store_report(tx, replace(_report(slug, report), state=SourceState.PAUSED))
             await batch.write(tx)
             await tx.execute("UPDATE head SET health = $1 WHERE id = 1", [health + 1])
+            if any(changed):
+                await tx.execute("UPDATE head SET facts = facts + 1, derived = derived + 1 WHERE id = 1")
             return _Written(batch.position, batch.fingerprint)
 
         await self._run(body)
@@ -286,14 +293,19 @@ async def _fingerprint(tx: Transaction, seq: int) -> str:
     return fingerprint(*rows[0]) if rows else ""
 
 
-async def _store_facts(tx: Transaction, agency: Agency, known: Sequence[Any] | None) -> None:
+async def _store_facts(tx: Transaction, agency: Agency, known: Sequence[Any] | None) -> bool:
+    """Returns whether they are new."""
     facts = msgspec.json.encode(agency).decode()
+    if known is not None and known[1] == facts:
+        return False
     await tx.execute(
         "INSERT INTO agencies (id, facts) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET facts = excluded.facts",
         [agency.id, facts],
     )
     if known is not None and msgspec.json.decode(known[1], type=Agency).level is not agency.level:
-        await tx.execute("UPDATE complaints SET level = $1 WHERE agency = $2", [agency.level.value, agency.id])
+        for statement in _LEVELLED:
+            await tx.execute(statement, [agency.level.value, agency.id])
+    return True
 
 
 async def _counted(tx: Transaction, report: SourceReport) -> SourceReport:

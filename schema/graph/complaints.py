@@ -130,11 +130,33 @@ async def find_complaints(
     before: Before = strawberry.UNSET,
 ) -> Listing:
     context = info.context
+    wanted, order, window = await asked_page(
+        context, filter=filter, order_by=order_by, first=first, after=after, last=last, before=before
+    )
+    page = await _page(context, wanted, order, window) if selected(info) & _OF_THE_ROWS else _NO_ROWS
+    return Listing(wanted, order, page)
+
+
+async def asked_page(
+    context: Context,
+    *,
+    filter: ComplaintFilter | None = strawberry.UNSET,
+    order_by: ComplaintOrder | None = _NEWEST_CHANGE,
+    first: int | None = strawberry.UNSET,
+    after: str | None = strawberry.UNSET,
+    last: int | None = strawberry.UNSET,
+    before: str | None = strawberry.UNSET,
+) -> tuple[asked.ComplaintFilter, asked.ComplaintOrder, Window]:
+    """What the arguments of a list mean to the ledger.
+
+    Raises:
+        BadUserInput: see `complaint_filter`, `complaint_order`, or the page's arguments contradict each other.
+        BadCursor, CursorExpired: a cursor is of another order, or none, or can't be continued.
+    """
     wanted = await complaint_filter(context, filter)
     order = complaint_order(order_by, wanted)
     window = _window(context, order, first=given(first), after=given(after), last=given(last), before=given(before))
-    page = await _page(context, wanted, order, window) if selected(info) & _OF_THE_ROWS else _NO_ROWS
-    return Listing(wanted, order, page)
+    return wanted, order, window
 
 
 def _window(

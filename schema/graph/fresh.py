@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from schema.agency import Agency, SourceReport
 from schema.complaint import Complaint
 from schema.events import Position
-from schema.ports import Quarantined, Reader, Snapshot
+from schema.ports import Dependencies, Quarantined, Reader, Rows, Snapshot, Versions
 from schema.query import (
     ComplaintFilter,
     ComplaintOrder,
@@ -34,6 +34,8 @@ class FreshReads:
 
     def __init__(self, reader: Reader, viewer: Viewer) -> None:
         self.viewer = viewer
+        #: On everything: frames are not answers that anybody keeps.
+        self.dependencies = Dependencies(agencies=None, health=True, facts=True)
         self._reader = reader
 
     async def _ask(self, question: Callable[[Snapshot], Awaitable[T]]) -> T:
@@ -49,6 +51,9 @@ class FreshReads:
     async def stamp(self, agencies: Collection[str] | None = None) -> Position:
         return await self._ask(lambda now: now.stamp(agencies))
 
+    async def versions(self) -> Versions:
+        return await self._ask(lambda now: now.versions())
+
     async def agencies(self) -> Mapping[str, Agency]:
         return await self._ask(lambda now: now.agencies())
 
@@ -60,6 +65,25 @@ class FreshReads:
 
     async def count(self, filter: ComplaintFilter) -> int:
         return await self._ask(lambda now: now.count(filter))
+
+    async def rows(
+        self,
+        filter: ComplaintFilter,
+        order: ComplaintOrder,
+        window: Window,
+        columns: tuple[str, ...],
+        *,
+        count: bool = False,
+    ) -> Rows:
+        return await self._ask(lambda now: now.rows(filter, order, window, columns, count=count))
+
+    async def rows_by_ids(self, ids: Sequence[str], columns: tuple[str, ...]) -> Mapping[str, Sequence[Any]]:
+        return await self._ask(lambda now: now.rows_by_ids(ids, columns))
+
+    async def rows_by_tracking_id(
+        self, tracking_id: str, agency: str | None, columns: tuple[str, ...]
+    ) -> Sequence[Sequence[Any]]:
+        return await self._ask(lambda now: now.rows_by_tracking_id(tracking_id, agency, columns))
 
     async def by_ids(self, ids: Sequence[str]) -> Mapping[str, Complaint]:
         return await self._ask(lambda now: now.by_ids(ids))

@@ -12,7 +12,10 @@ import pytest
 import strawberry
 
 from gateway.app import build_app
+from gateway.cache.answers import AnswerCache
+from gateway.cache.memory import Memory
 from gateway.execution.execute import Executor
+from gateway.fastlane import Lane
 from gateway.health import Health
 from gateway.origins import Origins
 from gateway.server import Server, listen
@@ -23,6 +26,7 @@ from gateway.telemetry import Metrics
 from schema.agency import SourceReport, SourceState
 from schema.errors import AmbiguousTrackingId, BadCursor
 from schema.events import Position
+from schema.ports import Dependencies, Versions
 from schema.query import Viewer
 
 
@@ -99,7 +103,11 @@ class Subscription:
 class SmallSnapshot:
     def __init__(self, ledger: SmallLedger, viewer: Viewer) -> None:
         self.viewer = viewer
+        self.dependencies = Dependencies()
         self._ledger = ledger
+
+    async def versions(self) -> Versions:
+        return Versions(epoch="e", agencies={}, health=self._ledger.seq, facts=0, derived=0)
 
     async def head(self) -> Position:
         if self._ledger.fails:
@@ -123,8 +131,17 @@ class SmallLedger:
             "prov-diy": SourceReport(agency="prov-diy", state=SourceState.OK, lag_seconds=1),
         }
 
+    def mark(self) -> int:
+        return self.seq
+
+    async def look(self) -> int:
+        return self.seq
+
+    def close(self) -> None:
+        pass
+
     @asynccontextmanager
-    async def snapshot(self, viewer: Viewer) -> AsyncIterator[Any]:
+    async def snapshot(self, viewer: Viewer, *, lone: bool = False) -> AsyncIterator[Any]:
         self.opened += 1
         yield SmallSnapshot(self, viewer)
 
@@ -132,7 +149,13 @@ class SmallLedger:
 class Front:
     """The parts of a front door, within a test's reach."""
 
-    def __init__(self, origins: tuple[str, ...] = (), patience: Patience = Patience()) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        origins: tuple[str, ...] = (),
+        patience: Patience = Patience(),  # noqa: B008 - frozen
+        *,
+        cached: bool = False,
+    ) -> None:
         self.ledger = SmallLedger()
         self.metrics = Metrics()
         self.closing = asyncio.Event()
@@ -145,6 +168,7 @@ class Front:
             lambda viewer, snapshot: {"viewer": viewer, "snapshot": snapshot, "left": self.left},
             lambda hit: self.metrics.document(hit=hit),
         )
+        self.cache = AnswerCache(self.ledger, self.ledger, Memory(1_000_000)) if cached else None
         self.app = build_app(
             executor=self.executor,
             health=Health(self.ledger, self.tail, self._pending, clock=iter(range(0, 10_000, 2)).__next__),
@@ -153,6 +177,7 @@ class Front:
             closing=self.closing,
             background={"tail": self.tail.run},
             patience=patience,
+            cache=self.cache,
         )
 
     async def _pending(self) -> list[str]:
@@ -163,10 +188,17 @@ class Front:
         return httpx2.AsyncClient(transport=httpx2.ASGITransport(self.app), base_url="http://hub")
 
     @asynccontextmanager
-    async def served(self) -> AsyncIterator[Server]:
+    async def served(self, *, fast: bool = False) -> AsyncIterator[Server]:
         """The application on a port of its own; `server.address` says where."""
         started = asyncio.Event()
-        server = Server(self.app, listen("127.0.0.1", 0), self.closing, lambda _: started.set(), handle_signals=False)
+        server = Server(
+            self.app,
+            listen("127.0.0.1", 0),
+            self.closing,
+            lambda _: started.set(),
+            protocol=Lane(self.app).protocol() if fast else "httptools",
+            handle_signals=False,
+        )
         serving = asyncio.create_task(server.run_until_stopped())
         try:
             await started.wait()

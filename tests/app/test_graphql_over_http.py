@@ -27,8 +27,9 @@ def audits(npm: Callable[..., Path]) -> Path:
     return script
 
 
-async def test_all_audits_pass(front: Any, node: Path, audits: Path) -> None:
-    async with front().served() as server:
+@pytest.mark.parametrize("fast", [False, True], ids=["asgi", "fast lane"])
+async def test_all_audits_pass(front: Any, node: Path, audits: Path, fast: bool) -> None:
+    async with front(cached=fast).served(fast=fast) as server:
         run = await asyncio.create_subprocess_exec(
             node, audits, f"{server.address}/graphql", stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )

@@ -57,11 +57,15 @@ def breached(complaint: Complaint) -> set[ClockKind]:
     return {clock.kind for clock in complaint.clocks if clock.breached and clock.stopped_at is None}
 
 
+def must_act(complaint: Complaint) -> set[str]:
+    return {reference.agency for reference in complaint.assigned_agencies if reference.agency} or {complaint.agency}
+
+
 #: What each condition means, told again: (complaint, value, ledger, seq) -> does it hold.
 MEANING: dict[str, Callable[[Complaint, Any, Any, int], bool]] = {
     "agencies": lambda c, v, *_: c.agency in v,
     "levels": lambda c, v, ledger, _: ledger.levels[c.agency] in v,
-    "assigned_agencies": lambda c, v, *_: any(reference.agency in v for reference in c.assigned_agencies),
+    "assigned_agencies": lambda c, v, *_: any(slug in v for slug in must_act(c)),
     "region_code": lambda c, v, *_: covers(v, region(c)),
     "statuses": lambda c, v, *_: c.status in v,
     "status_actors": lambda c, v, *_: c.status_actor in v,

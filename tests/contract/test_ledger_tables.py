@@ -6,12 +6,14 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 import pytest
 
 from gateway.ledger.database import Database, Dialect, Sql, open_database
 from gateway.ledger.migrate import known, migrate, pending
-from gateway.ledger.rows import COLUMNS
+from gateway.ledger.rows import COLUMNS, regions
 from schema.errors import ConfigError, LedgerCorrupt, LedgerError, LedgerUnavailable, MigrationsPending
 
 _SLOW = {
@@ -47,6 +49,50 @@ async def test_an_empty_database_says_that_migrations_are_pending(tmp_path: Path
         with pytest.raises(MigrationsPending):
             await database.fetch("SELECT seq FROM head")
     assert await migrate(path) == known()
+
+
+async def test_rows_that_are_there_are_counted_and_placed(
+    tmp_path: Path, postgres_server: Callable[[str], str]
+) -> None:
+    await _create(postgres_server("postgres"), "older")
+    for url in (f"sqlite://{tmp_path / 'hub.db'}", postgres_server("older")):
+        assert await migrate(url, until=known()[1]) == known()[:2]
+        async with open_database(url) as database:
+            writer = await database.connect()
+            try:
+                await writer.transaction(lambda tx: tx.executemany(_INSERT, [_row(region) for region in _REGIONS]))
+            finally:
+                await writer.aclose()
+        assert await migrate(url) == known()[2:]
+        async with open_database(url) as database:
+            placed = await database.fetch("SELECT region_code, province, regency FROM complaints ORDER BY region_code")
+            assert [tuple(row) for row in placed] == [(region, *regions(region)) for region in sorted(_REGIONS)]
+            [[count, late]] = await database.fetch("SELECT sum(complaints), sum(overdue) FROM counters WHERE cube = 5")
+        assert (count, late) == (len(_REGIONS), len(_REGIONS))
+
+
+_REGIONS = ["3", "36", "36.0", "36.03", "36.03.01", "3603", "36.031"]
+_TEXT = dict.fromkeys(COLUMNS, "[]") | {"native_id": None, "latitude": None, "longitude": None}
+_INSERT = (
+    f"INSERT INTO complaints ({', '.join(COLUMNS)}) VALUES ({', '.join(f'${n}' for n in range(1, len(COLUMNS) + 1))})"
+)
+
+
+def _row(region: str) -> list[Any]:
+    """A complaint as it was stored before, some of it nonsense."""
+    numbers = dict.fromkeys(("generation", "version", "seq", "breached", "rating_score"), 1)
+    days = dict.fromkeys(("days_to_first_follow_up", "days_to_close"), 1.0)
+    place = {"region_code": region, "province": region[:2], "regency": region[:5] if len(region) >= 5 else None}
+    known = _TEXT | numbers | days | place | {"id": f"complaint_{region}", "public": True, "is_anonymous": False}
+    return [known[column] for column in COLUMNS]
+
+
+async def _create(admin: str, name: str) -> None:
+    connection = await asyncpg.connect(admin)
+    try:
+        await connection.execute(f"CREATE DATABASE {name}")
+    finally:
+        await connection.close()
 
 
 async def test_the_models_have_no_change_that_no_migration_makes() -> None:

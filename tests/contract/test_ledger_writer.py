@@ -170,9 +170,15 @@ async def test_assignments_follow_the_complaint(ledger: Any) -> None:
     bali, lain = AgencyReference("Bali", agency="prov-bali"), AgencyReference("Lain")
     await ledger.put(ledger.complaint(1, assigned_agencies=(bali, lain)), ledger.complaint(2))
     id = ledger.complaint(1).id
-    assert await _rows(ledger, "SELECT * FROM assignments") == [(f"prov-bali/{id}", "prov-bali", id)]
+    sumbar = AgencyReference("Sumatera Barat", agency="prov-sumbar")
+    mine = (f"prov-bali/{id}", "prov-bali", id)
+    asked = "SELECT * FROM assignments WHERE complaint_id = '" + id + "'"
+    assert await _rows(ledger, asked) == [mine]
+    await ledger.put(ledger.complaint(1, assigned_agencies=(sumbar, lain)), kinds=(CORRECTED,))
+    assert await _rows(ledger, asked) == [(f"prov-sumbar/{id}", "prov-sumbar", id)]
+    # Nobody who is plugged in was named: the holder must act.
     await ledger.put(ledger.complaint(1, assigned_agencies=(lain,)), kinds=(CORRECTED,))
-    assert await _rows(ledger, "SELECT * FROM assignments") == []
+    assert await _rows(ledger, asked) == [mine]
 
 
 async def test_the_word_index_follows_the_texts(ledger: Any) -> None:

@@ -17,7 +17,7 @@ WORDS = {
     "transport": {"http", "websocket"},
     "kind": {"query", "mutation", "subscription", "unknown"},
     "outcome": {"ok", "partial", "refused", "read", "rejected"},
-    "result": {"hit", "miss"},
+    "result": {"hit", "miss", "confirmed", "shared", "made", "joined", "stale"},
     "agency": set(SLUGS),
     "state": {state.value for state in SourceState},
     "task": {"tail", "clocks", *(f"poll {slug}" for slug in SLUGS)},

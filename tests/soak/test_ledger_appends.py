@@ -30,6 +30,9 @@ async def test_concurrent_appends(database_url: str, ledger_at: Any, appends: in
         done.set()
         followed = await following
         stored = await ledgers[0].database.fetch("SELECT seq, complaint_id, version FROM events ORDER BY seq")
+        counted = await ledgers[0].database.fetch("SELECT sum(complaints) FROM counters GROUP BY cube")
+        [[complaints]] = await ledgers[0].database.fetch("SELECT count(*) FROM complaints")
+        assert {row[0] for row in counted} == {complaints}
         assert sum(ledger.database.in_use() for ledger in ledgers) == 0
         assert [ledger.writer._worker.restarts for ledger in ledgers] == [0] * WRITERS
     assert followed == [tuple(row) for row in stored]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateway.cursor import SealedCursors
+from gateway.ledger.rows import COLUMNS, complaint_values
 from schema.agency import Agency, AgencyLevel, SourceReport
 from schema.complaint import (
     Complaint,
@@ -17,7 +18,7 @@ from schema.events import Event, EventKind, EventOrigin, Position
 from schema.graph.context import Context
 from schema.graph.fresh import FreshReads
 from schema.graph.schema import build
-from schema.ports import Quarantined
+from schema.ports import Dependencies, Quarantined, Rows, Versions
 from schema.query import (
     PUBLIC,
     ComplaintFilter,
@@ -98,13 +99,14 @@ class Memory:
         oldest: int = 1,
     ) -> None:
         self.viewer: Viewer = PUBLIC
+        self.dependencies = Dependencies()
         self.kept, self.told, self.reports, self.first = list(complaints), list(events), dict(sources or {}), oldest
         self.asked: list[tuple[Any, ...]] = []
         self.open = 0
         self.epoch = "now"
 
     @asynccontextmanager
-    async def snapshot(self, viewer: Viewer) -> AsyncIterator[Memory]:
+    async def snapshot(self, viewer: Viewer, *, lone: bool = False) -> AsyncIterator[Memory]:
         self.open += 1
         try:
             yield self
@@ -122,6 +124,10 @@ class Memory:
         return Position(
             self.epoch, max((e.seq for e in self.told if agencies is None or e.agency in agencies), default=0)
         )
+
+    async def versions(self) -> Versions:
+        newest = {e.agency: e.seq for e in self.told}
+        return Versions(epoch="now", agencies=newest, health=0, facts=0, derived=0)
 
     async def agencies(self) -> Mapping[str, Agency]:
         self.asked.append(("agencies",))
@@ -150,6 +156,33 @@ class Memory:
             has_next=bool(chosen) and chosen[-1] is not rows[-1],
             has_previous=bool(chosen) and chosen[0] is not rows[0],
         )
+
+    async def rows(
+        self,
+        filter: ComplaintFilter,
+        order: ComplaintOrder,
+        window: Window,
+        columns: tuple[str, ...],
+        *,
+        count: bool = False,
+    ) -> Rows:
+        page = await self.complaints(filter, order, window)
+        keys = {key.id: key for key in page.keys}
+        return Rows(
+            rows=[(*_values(row, columns), row.id) for row in page.rows],
+            key=lambda row: keys[row[-1]],
+            has_next=page.has_next,
+            has_previous=page.has_previous,
+            total=await self.count(filter) if count else None,
+        )
+
+    async def rows_by_ids(self, ids: Sequence[str], columns: tuple[str, ...]) -> Mapping[str, Sequence[Any]]:
+        return {id: _values(row, columns) for id, row in (await self.by_ids(ids)).items()}
+
+    async def rows_by_tracking_id(
+        self, tracking_id: str, agency: str | None, columns: tuple[str, ...]
+    ) -> Sequence[Sequence[Any]]:
+        return [_values(row, columns) for row in await self.by_tracking_id(tracking_id, agency)]
 
     async def count(self, filter: ComplaintFilter) -> int:
         self.asked.append(("count", filter))
@@ -180,6 +213,12 @@ class Memory:
 
     async def quarantine(self, agency: str, first: int) -> Sequence[Quarantined]:
         raise AssertionError("the public may not see it")
+
+
+def _values(row: Complaint, columns: Sequence[str]) -> tuple[Any, ...]:
+    """What the table would hold of a complaint."""
+    stored = dict(zip(COLUMNS, complaint_values(row, AGENCIES[row.agency].level, 1), strict=True))
+    return tuple(stored[column] for column in columns)
 
 
 class LiveList:

@@ -11,7 +11,7 @@ from cyclopts import App
 from gateway import cli
 from gateway.cli import app
 from gateway.settings import PREFIX, Settings
-from gateway.telemetry import Metrics
+from gateway.telemetry import CacheState, Metrics
 from schema.agency import SourceErrorCode, SourceState
 from schema.errors import QueryError
 from schema.graph.positions import GapReason
@@ -36,7 +36,9 @@ def errors(kind: type[QueryError] = QueryError) -> set[str]:
 
 
 def metrics() -> list[str]:
-    families = Metrics().registry.collect()
+    hub = Metrics()
+    hub.cache(lambda: CacheState({}, 0, 0))
+    families = hub.registry.collect()
     names = [f"{each.name}_total" if each.type == "counter" else each.name for each in families]
     return [name for name in names if not name.startswith("process_")]
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.ledger.database import Dialect, Sql
-from gateway.ledger.filters import complaint_conditions
-from gateway.ledger.listing import matching, page
+from gateway.ledger.filters import complaint_conditions, matching, params, shape_of
+from gateway.ledger.listing import page
+from gateway.ledger.rows import regions, top_category
 from gateway.ledger.sqlite import placeholders
 from gateway.ledger.statement import among
 from schema.complaint import Channel
@@ -21,14 +24,38 @@ from schema.query import PUBLIC, ComplaintFilter, ComplaintOrder, RowKey, Window
 GROUPS = st.lists(st.sampled_from(["36", "03", "0", "a", "-", "/", "."]), min_size=1, max_size=4)
 
 
+def question(filter: ComplaintFilter) -> tuple[str, list[Any]]:
+    """A filter as a condition, and what is bound in it."""
+    conditions = complaint_conditions(filter, Dialect.SQLITE)
+    return matching(shape_of(conditions), "c.public", Dialect.SQLITE), params(conditions)
+
+
+def fulfilled(filter: ComplaintFilter, **columns: Any) -> bool:
+    """Whether a complaint with these columns is what the filter means."""
+    condition, values = question(filter)
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute(f"CREATE TABLE complaints (public, {', '.join(columns)})")
+        database.execute(f"INSERT INTO complaints VALUES (1, {', '.join('?' * len(columns))})", list(columns.values()))
+        [[found]] = database.execute(placeholders(f"SELECT count(*) FROM complaints c WHERE {condition}"), values)
+    return bool(found)
+
+
 @given(code=GROUPS.map(".".join), asked=GROUPS.map(".".join))
 @settings(deadline=None)
-def test_a_code_covers_itself_and_what_follows_it_after_a_dot(code: str, asked: str) -> None:
-    sql = Sql()
-    [_, condition] = complaint_conditions(ComplaintFilter(category=asked), PUBLIC, sql)
-    question = f"SELECT {condition.replace('c.category', sql.bind(code))}"
-    [[covered]] = sqlite3.connect(":memory:").execute(placeholders(question), sql.params)
-    assert bool(covered) is (code == asked or code.startswith(asked + "."))
+def test_a_category_covers_itself_and_what_follows_it_after_a_dot(code: str, asked: str) -> None:
+    covered = fulfilled(ComplaintFilter(category=asked), category=code, top_category=top_category(code))
+    assert covered is (code == asked or code.startswith(asked + "."))
+
+
+@given(
+    code=st.lists(st.sampled_from(["36", "03", "01", "0", "3", "2001"]), max_size=5).map(".".join),
+    asked=st.sampled_from(["36", "03", "36.03", "36.01", "36.03.01", "36.03.01.2001"]),
+)
+@settings(deadline=None)
+def test_a_region_covers_itself_and_what_follows_it_after_a_dot(code: str, asked: str) -> None:
+    province, regency = regions(code)
+    covered = fulfilled(ComplaintFilter(region_code=asked), region_code=code, province=province, regency=regency)
+    assert covered is (code == asked or code.startswith(asked + "."))
 
 
 def test_lists_of_any_length_make_few_texts() -> None:
@@ -50,9 +77,7 @@ def test_the_text_depends_on_the_shape_alone() -> None:
 
 
 def test_nothing_asked_restricts_to_what_may_be_seen() -> None:
-    sql = Sql()
-    assert matching(ComplaintFilter(), PUBLIC, sql, Dialect.SQLITE) == "c.public"
-    assert sql.params == []
+    assert question(ComplaintFilter()) == ("c.public", [])
 
 
 @pytest.mark.parametrize(
@@ -64,9 +89,7 @@ def test_nothing_asked_restricts_to_what_may_be_seen() -> None:
     ],
 )
 def test_moments_are_bound_as_they_are_stored(moment: datetime, bound: str) -> None:
-    sql = Sql()
-    complaint_conditions(ComplaintFilter(submitted_after=moment), PUBLIC, sql)
-    assert sql.params == [bound]
+    assert question(ComplaintFilter(submitted_after=moment)) == ("c.public AND c.submitted_at >= $1", [bound])
 
 
 @pytest.mark.parametrize(
@@ -79,4 +102,4 @@ def test_moments_are_bound_as_they_are_stored(moment: datetime, bound: str) -> N
 )
 def test_a_moment_out_of_range_is_refused(moment: datetime) -> None:
     with pytest.raises(BadUserInput):
-        complaint_conditions(ComplaintFilter(updated_before=moment), PUBLIC, Sql())
+        complaint_conditions(ComplaintFilter(updated_before=moment), Dialect.SQLITE)

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway.ledger.database import Sql
-from gateway.ledger.order import bounds, order_by
+from gateway.ledger.order import beyond, key_values, order_by
 from schema.errors import BadCursor
-from schema.query import ComplaintOrder, ComplaintOrderField, OrderDirection, RowKey, Window
+from schema.query import ComplaintOrder, ComplaintOrderField, OrderDirection, RowKey
 
 UPDATED, DUE, RELEVANCE = ComplaintOrderField.UPDATED_AT, ComplaintOrderField.DUE_AT, ComplaintOrderField.RELEVANCE
 ASC, DESC = OrderDirection.ASC, OrderDirection.DESC
@@ -23,9 +22,8 @@ ASC, DESC = OrderDirection.ASC, OrderDirection.DESC
 def test_a_key_of_another_order_is_refused(
     field: ComplaintOrderField, direction: OrderDirection, values: tuple[Any, ...]
 ) -> None:
-    window = Window(limit=1, after=RowKey(values, "complaint_x"))
     with pytest.raises(BadCursor):
-        bounds(ComplaintOrder(field, direction), window, Sql())
+        key_values(ComplaintOrder(field, direction), RowKey(values, "complaint_x"))
 
 
 @pytest.mark.parametrize(
@@ -38,14 +36,12 @@ def test_a_key_of_another_order_is_refused(
     ],
 )
 def test_a_key_of_the_order_is_bound(order: ComplaintOrder, values: tuple[Any, ...], bound: list[Any]) -> None:
-    sql = Sql()
-    assert len(bounds(order, Window(limit=1, after=RowKey(values, "x"), before=None), sql)) == 1
-    assert sql.params == bound
+    assert key_values(order, RowKey(values, "x")) == bound
 
 
 def test_a_page_between_two_keys_is_read_from_either_end() -> None:
-    order = ComplaintOrder(UPDATED, DESC)
-    window = Window(limit=1, after=RowKey(("b",), "x"), before=RowKey(("a",), "y"))
-    assert bounds(order, window, Sql()) == ["(c.updated_at, c.id) < ($1, $2)", "(c.updated_at, c.id) > ($3, $4)"]
-    assert order_by(order, window) == "c.updated_at DESC, c.id DESC"
-    assert order_by(order, Window(limit=1, backward=True)) == "c.updated_at ASC, c.id ASC"
+    order, names = ComplaintOrder(UPDATED, DESC), ["c.updated_at", "c.id"]
+    assert beyond(order, ["$1", "$2"]) == "(c.updated_at, c.id) < ($1, $2)"
+    assert beyond(order, ["$3", "$4"], before=True) == "(c.updated_at, c.id) > ($3, $4)"
+    assert order_by(order, False, names) == "c.updated_at DESC, c.id DESC"
+    assert order_by(order, True, names) == "c.updated_at ASC, c.id ASC"

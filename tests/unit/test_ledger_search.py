@@ -9,9 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gateway.ledger.database import Dialect, Sql
-from gateway.ledger.search import _stem, hits, stems, words
-from gateway.ledger.sqlite import placeholders
+from gateway.ledger.database import Dialect
+from gateway.ledger.search import _stem, hits, question, stems, words
 
 
 @pytest.mark.parametrize(
@@ -40,15 +39,14 @@ def test_a_run_without_end_is_cut_short() -> None:
 @example('" OR stems:* NEAR(a b) AND NOT ^x')
 @settings(deadline=None)
 def test_every_text_is_found_by_itself_and_none_is_syntax(text: str) -> None:
-    sql = Sql()
-    question = hits(text, sql, Dialect.SQLITE)
-    if question is None:
+    asked = question(text, Dialect.SQLITE)
+    if asked is None:
         assert not words(text)
         return
     index = sqlite3.connect(":memory:")
     index.execute("CREATE VIRTUAL TABLE complaint_search USING fts5(id UNINDEXED, stems, tokenize = 'unicode61')")
     index.execute("INSERT INTO complaint_search VALUES ('a', ?)", [stems(text)])
-    assert [row[0] for row in index.execute(placeholders(question), sql.params)] == ["a"]
+    assert [row[0] for row in index.execute(hits("?1", Dialect.SQLITE), [asked])] == ["a"]
 
 
 def test_threads_do_not_mix_their_words() -> None:

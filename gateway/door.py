@@ -1,0 +1,211 @@
+"""Questions in, replies out, whatever carried them here."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+import orjson
+from graphql import GraphQLError
+
+from gateway.cache.answers import AnswerCache
+from gateway.cache.entry import Entry
+from gateway.cache.key import key_of
+from gateway.compression import IDENTITY, encode
+from gateway.execution.document import KindNotAllowed, Refused
+from gateway.execution.execute import MUTATION, QUERY, Answer, Executor, Operation, refusal
+from gateway.execution.request import GraphQLRequest
+from gateway.negotiation import GRAPHQL
+from gateway.reply import Reply
+from gateway.telemetry import Metrics
+from gateway.terms import Rejected, Terms
+from schema.errors import BadUserInput
+from schema.query import PUBLIC
+
+#: The longest body, in bytes.
+MAX_BODY = 262_144
+
+#: Bodies whose keys are remembered: the longest, bytes in all, and what each takes beside its own.
+_LONGEST, _MOST, _BESIDE = 8_192, 4_000_000, 250
+#: Answers from this size on are compressed beside the event loop.
+_LONG = 65_536
+#: Shapes of replies that are kept of one answer.
+_SHAPES = 4
+
+_BY_GET, _BY_POST = frozenset({QUERY}), frozenset({QUERY, MUTATION})
+_NO_STORE = (b"cache-control", b"no-store")
+_REVALIDATE = {True: (b"cache-control", b"no-cache"), False: (b"cache-control", b"private, no-cache")}
+
+#: What was sent: a POST's body, or a GET's query string as text. So neither is ever taken for the other.
+Asked = bytes | str
+#: Reads the parameters of a request.
+Read = Callable[[], GraphQLRequest]
+
+
+class Door:
+    """The graph behind its guards.
+
+    Args:
+        cache: None answers every question anew.
+    """
+
+    def __init__(self, executor: Executor, metrics: Metrics, cache: AnswerCache | None = None) -> None:
+        self._executor = executor
+        self._metrics = metrics
+        self._cache = cache
+        self._keys = _Keys()
+
+    def now(self, terms: Terms, asked: Asked) -> Reply | None:
+        """The reply, if it is at hand; None: `reply` makes it.
+
+        Args:
+            asked: its terms are plain if it is a body, and acceptable if it is an address.
+        """
+        key = self._keys.get(asked)
+        if key is None or self._cache is None or terms.viewer is not PUBLIC:
+            return None
+        entry = self._cache.now(key, PUBLIC)
+        if entry is None:
+            return None
+        reply = entry.replies.get(terms.shape)
+        if reply is not None:
+            self._metrics.hit()
+        return reply
+
+    async def reply(self, terms: Terms, asked: Asked, read: Read, *, by_get: bool = False) -> Reply:
+        """The reply to a GraphQL request; `asked` as for `now`.
+
+        Raises:
+            Rejected: it is none, or none that may come this way.
+        """
+        started = time.perf_counter()
+        try:
+            kind, answer = await self._answer(terms, asked, read, by_get)
+        except BadUserInput as error:
+            raise Rejected(400, str(error)) from error
+        except Refused as refused:
+            kind, answer = "unknown", refusal(refused.errors)
+        if isinstance(answer, Entry):
+            self._metrics.answered("http", kind, "ok", time.perf_counter() - started)
+            return await self._kept(answer, terms)
+        self._metrics.answered("http", kind, answer.outcome, time.perf_counter() - started)
+        # The specification keeps 200 for application/json, where old clients read no body under 4xx.
+        status = 400 if answer.refused and terms.media == GRAPHQL else 200
+        return await _once(status, answer.json(), terms)
+
+    def rejection(self, rejected: Rejected, terms: Terms) -> Reply:
+        """The reply to what is no GraphQL request."""
+        self._metrics.answered("http", "unknown", "refused")
+        content = orjson.dumps(refusal([GraphQLError(str(rejected))]).body())
+        more = [(name.encode(), value.encode()) for name, value in rejected.headers.items()]
+        return Reply(rejected.status, [terms.type, *terms.headers, _NO_STORE, *more], content)
+
+    async def _answer(self, terms: Terms, asked: Asked, read: Read, by_get: bool) -> tuple[str, Entry | Answer]:
+        key = self._keys.get(asked) if terms.viewer is PUBLIC else None
+        if key is not None and self._cache is not None:
+            return QUERY.value, await self._cache.get(
+                key, PUBLIC, lambda: self._executor.execute(self._prepare(read(), by_get), PUBLIC)
+            )
+        request = read()
+        operation = self._prepare(request, by_get)
+        if self._cache is not None and operation.kind is QUERY:
+            key = key_of(request, terms.viewer)
+        if key is None or self._cache is None:
+            return operation.kind.value, await self._executor.execute(operation, terms.viewer)
+        if terms.viewer is PUBLIC:
+            self._keys.put(asked, key)
+        answer = await self._cache.get(key, terms.viewer, lambda: self._executor.execute(operation, terms.viewer))
+        return operation.kind.value, answer
+
+    def _prepare(self, wanted: GraphQLRequest, by_get: bool) -> Operation:
+        try:
+            return self._executor.prepare(wanted, _BY_GET if by_get else _BY_POST)
+        except KindNotAllowed as error:
+            if error.kind is MUTATION:
+                raise Rejected(405, "A mutation must be sent by POST.", allow="POST") from error
+            message = "A subscription needs a stream: open a WebSocket here with the protocol graphql-transport-ws."
+            raise Refused([GraphQLError(message)]) from error
+
+    async def _kept(self, entry: Entry, terms: Terms) -> Reply:
+        """The reply that carries a kept answer; made once for all terms of one shape."""
+        reply = entry.replies.get(terms.shape)
+        if reply is not None:
+            return reply
+        coding = terms.coding(len(entry.body))
+        if coding != IDENTITY and coding not in entry.encoded:
+            packed = await _encoded(entry.body, coding, kept=True)
+            if coding not in entry.encoded and self._cache is not None:
+                entry.encoded[coding] = packed
+                self._cache.memory.grow(entry, len(packed))
+        if len(entry.replies) >= _SHAPES:
+            entry.replies.clear()
+        reply = entry.replies[terms.shape] = _reply_of(entry, terms, coding)
+        return reply
+
+
+class _Keys:
+    """Keys of questions by the bytes that they were asked in: most clients ask the same, byte for byte."""
+
+    __slots__ = ("_bytes", "_kept", "get")
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Asked, bytes] = OrderedDict()
+        self._bytes = 0
+        self.get = self._kept.get
+
+    def put(self, asked: Asked, key: bytes) -> None:
+        if len(asked) > _LONGEST or asked in self._kept:
+            return
+        self._kept[asked] = key
+        self._bytes += len(asked) + _BESIDE
+        while self._bytes > _MOST:
+            oldest, _ = self._kept.popitem(last=False)
+            self._bytes -= len(oldest) + _BESIDE
+
+
+def etag(entry: Entry, terms: Terms, coding: str) -> str:
+    """Strong: it differs wherever the bytes or their type do."""
+    marks = ("g" if terms.media == GRAPHQL else "j") + ("" if coding == IDENTITY else coding[0])
+    return f'"{entry.etag}-{marks}"'
+
+
+def not_modified(reply: Reply, if_none_match: str | None) -> Reply | None:
+    """A 304 in place of a reply whose ETag the client has."""
+    if if_none_match is None or reply.status != 200:
+        return None
+    headers = dict(reply.headers)
+    own = headers.get(b"etag", b"").decode()
+    known = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
+    if not own or (own not in known and "*" not in known):
+        return None
+    told = (b"etag", b"vary", b"cache-control")
+    return Reply(304, [each for each in reply.headers if each[0] in told or each[0].startswith(b"access-control-")])
+
+
+def _reply_of(entry: Entry, terms: Terms, coding: str) -> Reply:
+    headers = [
+        terms.type,
+        *terms.headers,
+        _REVALIDATE[terms.viewer is PUBLIC],
+        (b"etag", etag(entry, terms, coding).encode()),
+    ]
+    if coding == IDENTITY:
+        return Reply(200, headers, entry.body)
+    return Reply(200, [*headers, (b"content-encoding", coding.encode())], entry.encoded[coding])
+
+
+async def _once(status: int, body: bytes, terms: Terms) -> Reply:
+    coding = terms.coding(len(body))
+    headers = [terms.type, *terms.headers, _NO_STORE]
+    if coding == IDENTITY:
+        return Reply(status, headers, body)
+    packed = await _encoded(body, coding, kept=False)
+    return Reply(status, [*headers, (b"content-encoding", coding.encode())], packed)
+
+
+async def _encoded(body: bytes, coding: str, *, kept: bool) -> bytes:
+    if len(body) < _LONG:
+        return encode(body, coding, kept=kept)
+    return await asyncio.to_thread(encode, body, coding, kept=kept)

@@ -1,0 +1,179 @@
+"""Where the ledger's table has what the graph shows of a complaint.
+
+Most of it follows from the records: an attribute is the column of the same name, a moment is text in the form of an
+answer, a list of records is their JSON. What does not follow stands in `_SPECIAL`, and what resolvers read in `_READS`.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+import orjson
+
+from schema.complaint import Complaint, ContentState, FollowUp, IncidentLocation, NativeStatus
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """An attribute of a record, out of columns.
+
+    Attributes:
+        columns: what it is made of.
+        answer: expression of JSON's value over the columns, `{0}`, `{1}`; None where the record's value is needed.
+        value: the record's value, from the columns' values.
+        parts: attributes of a record that has no column of its own: it is there when any of `columns` is.
+    """
+
+    columns: tuple[str, ...]
+    answer: str | None = None
+    value: Callable[..., Any] = lambda column: column
+    parts: Mapping[str, Stored] | None = None
+
+
+class Read(msgspec.Struct, frozen=True):
+    """What a resolver reads of its record.
+
+    Attributes:
+        attributes: their names.
+        shared: equal columns give equal values all through an answer, so it is called once for each.
+        fixed: attributes that it reads, and that make no difference here.
+    """
+
+    attributes: tuple[str, ...] = ()
+    shared: bool = False
+    fixed: Mapping[str, Any] = {}
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A type of the graph whose records lie in the table: its attributes, and its resolvers by their field's name."""
+
+    stored: Mapping[str, Stored]
+    reads: Mapping[str, Read]
+
+
+class Part:
+    """A record of which only some attributes were read. Asking for another is an AttributeError."""
+
+    def __init__(self, **attributes: Any) -> None:
+        self.__dict__.update(attributes)
+
+
+def spliced(text: str) -> Any:
+    """Stored JSON as it is."""
+    return [] if text == "[]" else orjson.Fragment(text)
+
+
+def _same_name(record: type[msgspec.Struct]) -> dict[str, Stored]:
+    hints = get_type_hints(record)
+    return {name: _of_type(name, hints[name]) for name in record.__struct_fields__}
+
+
+def _of_type(column: str, hint: Any) -> Stored:
+    base = _without_none(hint)
+    if base in (str, int):
+        return Stored(columns=(column,), answer="{0}")
+    if base is float:
+        return Stored(columns=(column,))
+    if base is bool:
+        return Stored(columns=(column,), answer="({0} != 0)", value=bool)
+    if base is datetime or base is date:
+        return Stored(columns=(column,), answer="{0}", value=_unless_none(base.fromisoformat))
+    if isinstance(base, type) and issubclass(base, StrEnum):
+        return Stored(columns=(column,), answer="{0}", value=_unless_none(base))
+    if base == tuple[str, ...]:
+        return Stored(columns=(column,), answer="spliced({0})", value=_decoder(base))
+    return Stored(columns=(column,), value=_unless_none(_decoder(base)))
+
+
+def _without_none(hint: Any) -> Any:
+    if get_origin(hint) in (Union, types.UnionType):
+        [base] = [each for each in get_args(hint) if each is not type(None)]
+        return base
+    return hint
+
+
+def _unless_none(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda column: None if column is None else read(column)
+
+
+def _decoder(kind: Any) -> Callable[[str], Any]:
+    decode = msgspec.json.Decoder(kind).decode
+    return lambda text: () if text == "[]" else decode(text)
+
+
+def _property(name: str, attribute: str, stored: Stored) -> Stored:
+    """A property of Complaint that reads one attribute."""
+    read: Callable[[Any], Any] = getattr(Complaint, name).fget
+    return Stored(columns=stored.columns, value=lambda column: read(Part(**{attribute: stored.value(column)})))
+
+
+_PLAIN = _same_name(Complaint)
+_PLACE = _same_name(IncidentLocation)
+
+#: What is not the column of its own name.
+_SPECIAL = {
+    "is_confidential": Stored(columns=("public",), answer="({0} == 0)", value=lambda public: not public),
+    "text": Stored(columns=("edited_text", "original_text"), answer="({0} if {0} is not None else {1})"),
+    "overdue": Stored(columns=("breached",), answer="({0} != 0)", value=bool),
+    "due_at": Stored(columns=("due_at",), answer="{0}", value=_unless_none(datetime.fromisoformat)),
+    "rating": _property("rating", "ratings", _PLAIN["ratings"]),
+    "native_status": Stored(
+        columns=("native_status_label",),
+        parts={
+            name: Stored(columns=(f"native_status_{name}",), answer="{0}") for name in NativeStatus.__struct_fields__
+        },
+    ),
+    "incident_location": Stored(
+        columns=tuple(column for stored in _PLACE.values() for column in stored.columns),
+        parts=_PLACE,
+    ),
+}
+
+#: What resolvers read. One that is not named here needs the whole record.
+_READS = {
+    "agency": Read(("agency",), shared=True),
+    "status_label": Read(("status",), shared=True),
+    "classification_label": Read(("classification",), shared=True),
+    "category": Read(("category",), shared=True),
+    # Its `id` is looked for among the mirrors that `complaint(maxAgeSeconds:)` found too old: see `QueryPlan.answer`.
+    "stale": Read(("agency",), shared=True, fixed={"id": ""}),
+    "timeline": Read(("timeline",)),
+    "follow_ups": Read(("follow_ups",)),
+    "dispositions": Read(("dispositions",)),
+    "next_statuses": Read(),
+    "viewer_actions": Read(),
+    "reporter": Read(),
+    "links": Read(),
+    "link_suggestions": Read(),
+    "routed_by": Read(),
+    "delivery": Read(),
+}
+
+#: The types that lie in the table, by their name in the graph.
+TABLES = {
+    "Complaint": Table(_PLAIN | _SPECIAL, _READS),
+    "NativeStatus": Table(_SPECIAL["native_status"].parts or {}, {}),
+    "IncidentLocation": Table(_PLACE, {"region": Read(("region_code",), shared=True)}),
+}
+
+#: What is taken away when the content may not be shown, and what stands there instead: see `schema.graph.content`.
+HIDING = frozenset({ContentState.ERASED.value, ContentState.UNAVAILABLE.value})
+_follow_ups = msgspec.json.Decoder(tuple[FollowUp, ...])
+
+
+def _emptied(text: str) -> str:
+    entries = _follow_ups.decode(text)
+    return msgspec.json.encode(
+        [msgspec.structs.replace(each, content=None, attachments=()) for each in entries]
+    ).decode()
+
+
+HIDDEN: Mapping[str, Callable[[Any], Any]] = {
+    **{name: lambda column: None for name in ("title", "original_text", "edited_text", *_PLACE)},
+    "attachments": lambda column: "[]",
+    "follow_ups": _emptied,
+}

@@ -1,0 +1,164 @@
+"""Rows of the table as answers: complaints are shown from the columns that a selection needs, without the record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+from graphql import GraphQLObjectType, get_named_type, is_object_type
+
+from gateway.execution.columns import HIDDEN, HIDING, TABLES, Part, Read, Stored, Table
+from gateway.execution.compile import Compiler, Details, Piece, shown
+from gateway.execution.resolvers import Uncompilable
+from gateway.execution.run import Run
+
+#: Values that one place in a plan keeps: statuses, categories and regions are fewer.
+_MOST_SHARED = 4_096
+
+Row = Sequence[Any]
+
+
+class NotStored(Uncompilable):
+    """A field whose resolver needs the whole record."""
+
+
+class Projection:
+    """Writes expressions over `r`, a row, and notes the columns that they read.
+
+    Attributes:
+        columns: what is to be selected, in this order.
+    """
+
+    def __init__(self, compiler: Compiler) -> None:
+        self.columns: list[str] = ["id"]
+        self._compiler = compiler
+        self._source = compiler.source
+        self._bound: list[str] = []
+
+    def complaint(self, type_: GraphQLObjectType, details: Details) -> str:
+        """The object for a row.
+
+        Raises:
+            NotStored: a field is not to be had from columns.
+        """
+        return self._object(type_, details).text
+
+    def function(self, parameters: str, expression: str) -> str:
+        """The name of a function of expressions over rows."""
+        return self._source.function(parameters, expression, tuple(self._bound))
+
+    def seen(self) -> Callable[[Sequence[Row]], Sequence[Row]]:
+        """To be called when all is written: empties, in rows that may not show their content, what is read of it."""
+        hidden = [(place, HIDDEN[column]) for place, column in enumerate(self.columns) if column in HIDDEN]
+        if not hidden:
+            return lambda rows: rows
+        state = self._place("content_state")
+
+        def emptied(row: Row) -> Row:
+            values = list(row)
+            for place, empty in hidden:
+                values[place] = empty(values[place])
+            return values
+
+        return lambda rows: [emptied(row) if row[state] in HIDING else row for row in rows]
+
+    def _place(self, column: str) -> int:
+        if column not in self.columns:
+            self.columns.append(column)
+        return self.columns.index(column)
+
+    def _read(self, stored: Stored) -> list[str]:
+        return [f"r[{self._place(column)}]" for column in stored.columns]
+
+    def _object(self, type_: GraphQLObjectType, details: Details) -> Piece:
+        table = TABLES[type_.name]
+        chosen = self._compiler.selection(type_, details)
+        return Piece(shown({name: self._field(type_, table, each) for name, each in chosen.items()}))
+
+    def _field(self, parent: GraphQLObjectType, table: Table, details: Details) -> Piece:
+        name = details[0].node.name.value
+        if name == "__typename":
+            return self._compiler.field(parent, details)
+        field = parent.fields[name]
+        resolver = self._compiler.graph.resolvers.of(field)
+        if resolver.attribute is None:
+            return self._resolved(parent, table, resolver.field.python_name, details)
+        stored = table.stored.get(resolver.attribute)
+        if stored is None:
+            raise NotStored(name)
+        if stored.parts is not None:
+            return self._embedded(get_named_type(field.type), stored, details)
+        if stored.answer is not None:
+            return Piece(stored.answer.format(*self._read(stored)))
+        return self._compiler.complete(field.type, self._value(stored), details)
+
+    def _value(self, stored: Stored) -> str:
+        return f"{self._source.constant(stored.value)}({', '.join(self._read(stored))})"
+
+    def _embedded(self, type_: object, stored: Stored, details: Details) -> Piece:
+        if not is_object_type(type_):
+            raise NotStored(str(type_))
+        there = " or ".join(f"{column} is not None" for column in self._read(stored))
+        return Piece(f"({self._object(type_, details).text} if {there} else None)")
+
+    def _resolved(self, parent: GraphQLObjectType, table: Table, name: str, details: Details) -> Piece:
+        read = table.reads.get(name)
+        if read is None:
+            raise NotStored(name)
+        if read.shared:
+            return self._shared(parent, table, read, details)
+        values = [f"{attribute}={self._value(table.stored[attribute])}" for attribute in read.attributes]
+        record = f"{self._source.constant(Part)}({', '.join(values)})" if values else self._source.constant(_NOTHING)
+        return self._compiler.field(parent, details, record)
+
+    def _shared(self, parent: GraphQLObjectType, table: Table, read: Read, details: Details) -> Piece:
+        [attribute] = read.attributes
+        stored = table.stored[attribute]
+        piece = self._compiler.field(parent, details)
+        show = self._source.load(self._source.function("o, run", piece.text))
+
+        def at(column: Any, run: Run | None) -> Any:
+            return show(Part(**{attribute: stored.value(column)}, **read.fixed), run)
+
+        if piece.pure:
+            name = self._source.constant(_Lasting(at))
+        else:
+            name = self._source.fresh("m")
+            self._bound.append(f"{name} = run.shared[{self._compiler.share(lambda run: _Shared(at, run))}]")
+        return Piece(f"{name}[{self._read(stored)[0]}]")
+
+
+class _Shared(dict[Any, Any]):
+    """Values by column, for one run."""
+
+    __slots__ = ("_at", "_run")
+
+    def __init__(self, at: Callable[[Any, Run | None], Any], run: Run) -> None:
+        self._at = at
+        self._run = run
+
+    def __missing__(self, column: Any) -> Any:
+        value = self[column] = self._at(column, self._run)
+        return value
+
+
+class _Lasting(dict[Any, Any]):
+    """Values by column, for all runs of a plan: they depend on nothing else."""
+
+    __slots__ = ("_at",)
+
+    def __init__(self, at: Callable[[Any, Run | None], Any]) -> None:
+        self._at = at
+
+    def __missing__(self, column: Any) -> Any:
+        value = self._at(column, None)
+        if isinstance(value, dict | list):
+            value = orjson.Fragment(orjson.dumps(value))
+        if len(self) >= _MOST_SHARED:
+            self.clear()
+        self[column] = value
+        return value
+
+
+_NOTHING = Part()

@@ -1,0 +1,66 @@
+"""Variables of an operation: types and defaults are read once, and per request only what the request brings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from graphql import GraphQLSchema, OperationDefinitionNode, Undefined, is_non_null_type
+from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
+from graphql.execution.values import VariableValues, VariableValueSource, get_variable_values
+from graphql.utilities import coerce_input_value
+
+NO_VARIABLES = VariableValues({}, {})
+
+
+class _Declared(NamedTuple):
+    """A variable. `default` is coerced already; Undefined when there is none."""
+
+    signature: GraphQLVariableSignature
+    default: Any
+    required: bool
+
+
+class Variables:
+    """The variables that one operation declares."""
+
+    def __init__(self, graph: GraphQLSchema, operation: OperationDefinitionNode) -> None:
+        definitions = operation.variable_definitions or ()
+        defaults = get_variable_values(graph, [each for each in definitions if each.default_value], {})
+        coerced = defaults.coerced if isinstance(defaults, VariableValues) else {}
+        self._declared: list[_Declared] = []
+        self._sound = isinstance(defaults, VariableValues)
+        for definition in definitions:
+            signature = get_variable_signature(graph, definition)
+            if isinstance(signature, GraphQLVariableSignature):
+                default = coerced.get(signature.name, Undefined)
+                required = default is Undefined and is_non_null_type(signature.type)
+                self._declared.append(_Declared(signature, default, required))
+            else:
+                self._sound = False
+
+    def values(self, given: Mapping[str, Any] | None) -> VariableValues | None:
+        """What they are in one request; None when that does not fit: graphql-core then says why."""
+        if not self._declared:
+            return NO_VARIABLES
+        values = VariableValues({}, {})
+        try:
+            fits = self._sound and all(_take(each, given or {}, values) for each in self._declared)
+        except RecursionError:
+            return None
+        return values if fits else None
+
+
+def _take(declared: _Declared, given: Mapping[str, Any], values: VariableValues) -> bool:
+    signature = declared.signature
+    value = given.get(signature.name, Undefined)
+    values.sources[signature.name] = VariableValueSource(signature, value)
+    if value is Undefined:
+        if declared.default is not Undefined:
+            values.coerced[signature.name] = declared.default
+        return not declared.required
+    coerced = coerce_input_value(value, signature.type)
+    if coerced is Undefined:
+        return False
+    values.coerced[signature.name] = coerced
+    return True
