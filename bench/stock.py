@@ -21,9 +21,8 @@ from tortoise.expressions import Q
 from tortoise.functions import Count
 
 from gateway.ledger.models import AgencyRow, ComplaintRow
+from schema.graph import enums  # noqa: F401 - tells Strawberry of the vocabulary's enums, which may be told once only
 from schema.status import ComplaintStatus
-
-strawberry.enum(ComplaintStatus)
 
 
 @strawberry.type
