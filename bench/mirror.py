@@ -29,6 +29,7 @@ _SOURCES = (
     "bench/complaints.py",
     "bench/mirror.py",
     "gateway/ledger/append.py",
+    "gateway/ledger/counters.py",
     "gateway/ledger/models.py",
     "gateway/ledger/rows.py",
     "gateway/ledger/writer.py",

@@ -1,4 +1,4 @@
-"""Canonical states of a complaint and the moves between them (DOMAIN: "Canonical status")."""
+"""Canonical states of a complaint and the moves between them (docs/domain.md)."""
 
 from __future__ import annotations
 
