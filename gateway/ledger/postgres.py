@@ -22,9 +22,6 @@ _STATEMENTS = 256
 _LONGEST = 65_536
 # `jit` compiles for longer than our statements run.
 _SETTINGS = {"application_name": "simpul", "jit": "off", "timezone": "UTC"}
-# What an index answers needs one plan, whatever is asked: making another each time costs as much as the answer.
-_READING = {**_SETTINGS, "plan_cache_mode": "force_generic_plan"}
-_PLANNED = "SET LOCAL plan_cache_mode = force_custom_plan"
 _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
@@ -112,7 +109,7 @@ class PostgresDatabase:
                 connection = await asyncpg.connect(
                     self._url,
                     timeout=_CONNECT_SECONDS,
-                    server_settings=_READING,
+                    server_settings=_SETTINGS,
                     statement_cache_size=_STATEMENTS,
                     max_cacheable_statement_size=_LONGEST,
                 )
@@ -138,14 +135,13 @@ class PostgresDatabase:
 class PostgresSession:
     """A REPEATABLE READ transaction: its snapshot is taken by the first statement after BEGIN."""
 
-    __slots__ = ("_alone", "_connection", "_database", "_over", "_planned", "_turn")
+    __slots__ = ("_alone", "_connection", "_database", "_over", "_turn")
 
     def __init__(self, database: PostgresDatabase, *, alone: bool) -> None:
         self._database = database
         self._alone = alone
         self._connection: Connection | None = None
         self._turn = asyncio.Lock()
-        self._planned = False
         self._over = False
 
     async def __aenter__(self) -> PostgresSession:
@@ -174,10 +170,7 @@ class PostgresSession:
     async def fetch(self, sql: str, params: Sequence[Any] = (), *, heavy: bool = False) -> Sequence[Row]:
         async with self._turn:
             try:
-                connection = self._connection or await self._begin(heavy)
-                if heavy and not self._planned:
-                    await connection.execute(_PLANNED)
-                    self._planned = True
+                connection = self._connection or await self._begin()
             except _ERRORS as error:
                 raise ledger_error(error) from error
             try:
@@ -189,16 +182,14 @@ class PostgresSession:
             except _ERRORS as error:
                 raise ledger_error(error) from error
 
-    async def _begin(self, heavy: bool) -> Connection:
+    async def _begin(self) -> Connection:
         connection = await self._database.acquire()
         if self._over:
             self._database.put_back(connection)
             raise LedgerError("the session is over")
         self._connection = connection
-        if heavy or not self._alone:
-            self._alone = False
-            await connection.execute(f"{_SNAPSHOT}; {_PLANNED}" if heavy else _SNAPSHOT)
-            self._planned = heavy
+        if not self._alone:
+            await connection.execute(_SNAPSHOT)
         return connection
 
 
