@@ -26,6 +26,7 @@ from gateway.execution.request import GraphQLRequest
 from gateway.execution.run import Run
 from schema.graph.context import Context
 from schema.graph.fresh import FreshReads
+from schema.graph.stream import cursor_of
 from schema.ports import Dependencies, Reader, Snapshot, Versions
 from schema.query import Viewer
 
@@ -76,6 +77,30 @@ class Answer(msgspec.Struct, frozen=True):
     def json(self) -> bytes:
         """The response in UTF-8."""
         return orjson.dumps(self.body()) if self.raw is None else self.raw
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """One result of a subscription.
+
+    Attributes:
+        body: the response in UTF-8; the same object for all who are sent the same.
+        cursor: where to go on after it; None where nothing can be resumed.
+    """
+
+    body: bytes
+    cursor: str | None = None
+
+
+class Ended(Exception):
+    """A subscription could not begin, or could not go on.
+
+    Attributes:
+        answer: what the client is to be told.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.errors)
+        self.answer = answer
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -163,26 +188,37 @@ class Executor:
         self._on_way(Way.REPEATED)
         return _explained(await self._interpreted(operation, viewer), answer)
 
-    async def subscribe(self, operation: Operation, viewer: Viewer) -> AsyncGenerator[Answer, None]:
-        """Runs a subscription. What ends it too early comes last, as an answer that is `refused`."""
+    async def subscribe(
+        self, operation: Operation, viewer: Viewer, after: str | None = None
+    ) -> AsyncGenerator[Frame, None]:
+        """Runs a subscription until nothing follows.
+
+        Args:
+            after: takes the place of the argument `after`: Last-Event-ID.
+
+        Raises:
+            Ended: it could not begin, or could not go on.
+        """
         try:
             # A stream outlives any snapshot.
             context = self._make_context(viewer, FreshReads(self._reader, viewer))
+            context.after = after
             executor = self._executor(operation, context)
             if isinstance(executor, list):
-                yield refusal(executor)
-                return
+                raise Ended(refusal(executor))
             source: Any = create_source_event_stream(executor)
             source = await source if optimized_is_awaitable(source) else source
             if isinstance(source, ExecutionResult):
-                yield refusal(source.errors or [])
-                return
+                raise Ended(refusal(source.errors or []))
             planned = self._planned(operation, FramePlan)
             async with aclosing(source) as frames:
                 async for frame in frames:
-                    yield await self._frame(frame, executor, planned, operation, context)
+                    answer = await self._frame(frame, executor, planned, operation, context)
+                    yield Frame(answer.json(), cursor_of(frame, context))
+        except Ended:
+            raise
         except Exception as error:
-            yield Answer(errors=[shown_exception(error)], refused=True)
+            raise Ended(Answer(errors=[shown_exception(error)], refused=True)) from error
 
     async def _compiled(
         self, plan: QueryPlan, variables: VariableValues, operation: Operation, viewer: Viewer

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gateway.execution.document import Refused
-from gateway.execution.execute import SUBSCRIPTION, Answer, Executor, Operation, refusal
+from gateway.execution.execute import SUBSCRIPTION, Answer, Ended, Executor, Operation, refusal
 from gateway.execution.masking import shown_exception
 from gateway.origins import Origins
 from gateway.stream import messages
@@ -213,14 +213,15 @@ class Connection:
         return answer
 
     async def _stream(self, operation: Operation, id: str) -> Answer:
-        """Sends result after result; the answer that is returned says how it ended."""
+        """Sends frame after frame; the answer that is returned says how it ended."""
         last = Answer()
         self._metrics.streams("websocket", +1)
         try:
-            async with aclosing(self._executor.subscribe(operation, PUBLIC)) as answers:
-                async for last in answers:
-                    if not last.refused:
-                        await self._send(messages.next_(id, last.json()))
+            async with aclosing(self._executor.subscribe(operation, PUBLIC)) as frames:
+                async for frame in frames:
+                    await self._send(messages.next_(id, frame.body))
+        except Ended as ended:
+            last = ended.answer
         finally:
             self._metrics.streams("websocket", -1)
         self._metrics.answered("websocket", "subscription", last.outcome)

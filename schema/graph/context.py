@@ -22,6 +22,7 @@ class Context:
         snapshot: all fields of a query read this one. A subscription outlives any snapshot: give it `FreshReads`.
         feed: live events; only subscriptions need it.
         on_ahead: told of an authentic cursor beyond the head; the ledger begins a new epoch.
+        after: takes the place of a subscription's argument `after`.
         outdated: ids of complaints whose mirror is older than this operation asked for.
     """
 
@@ -31,6 +32,7 @@ class Context:
     clock: Clock
     feed: Feed | None = None
     on_ahead: Callable[[Position], Awaitable[object]] | None = None
+    after: str | None = None
     outdated: set[str] = field(default_factory=set, init=False)
     _epoch: str | None = field(default=None, init=False)
     _agencies: Mapping[str, Agency] | None = field(default=None, init=False)

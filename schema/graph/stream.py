@@ -105,7 +105,7 @@ async def follow_events(
     context = info.context
     wanted = event_filter(context.viewer, filter)
     feed = _feed(context)
-    start, position = await _begin(context, given(after))
+    start, position = await _begin(context, context.after or given(after))
     yield position
     frames = feed.follow(context.viewer, wanted, start)
     try:
@@ -114,6 +114,13 @@ async def follow_events(
             yield Checkpoint(cursor=context.event_cursor(frame)) if isinstance(frame, int) else frame
     finally:
         await _close(frames)
+
+
+def cursor_of(frame: object, context: Context) -> str | None:
+    """Where to go on after a frame; None where nothing can be resumed."""
+    if isinstance(frame, facts.Event):
+        return context.event_cursor(frame.seq)
+    return frame.cursor if isinstance(frame, StreamPosition | Checkpoint | Lagged) else None
 
 
 async def _begin(context: Context, after: str | None) -> tuple[int, StreamPosition]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -54,7 +55,7 @@ class Query:
 
     @strawberry.field
     async def snapshot(self, info: strawberry.Info[Any, None]) -> str:
-        return str(id(info.context["snapshot"]))
+        return str(id(info.context.snapshot))
 
 
 @strawberry.type
@@ -73,7 +74,7 @@ class Subscription:
 
     @strawberry.subscription
     async def forever(self, info: strawberry.Info[Any, None]) -> AsyncGenerator[int, None]:
-        left: asyncio.Event = info.context["left"]
+        left: asyncio.Event = info.context.left
         try:
             yield 0
             await asyncio.Event().wait()
@@ -82,7 +83,7 @@ class Subscription:
 
     @strawberry.subscription
     async def flood(self, info: strawberry.Info[Any, None]) -> AsyncGenerator[str, None]:
-        left: asyncio.Event = info.context["left"]
+        left: asyncio.Event = info.context.left
         try:
             while True:
                 yield "x" * 200_000
@@ -165,7 +166,7 @@ class Front:
         self.executor = Executor(
             graph,
             self.ledger,
-            lambda viewer, snapshot: {"viewer": viewer, "snapshot": snapshot, "left": self.left},
+            lambda viewer, snapshot: SimpleNamespace(viewer=viewer, snapshot=snapshot, left=self.left),
             lambda hit: self.metrics.document(hit=hit),
         )
         self.cache = AnswerCache(self.ledger, self.ledger, Memory(1_000_000)) if cached else None

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from structlog.testing import capture_logs
 
 from gateway.execution.document import MOST_CHOICES
-from gateway.execution.execute import Answer, Executor, Way
+from gateway.execution.execute import Answer, Ended, Executor, Operation, Way
 from gateway.execution.kept import Kept
 from gateway.execution.masking import shown
 from gateway.execution.plan import QueryPlan
@@ -307,7 +307,9 @@ async def test_frames_are_the_same(asked: Asked) -> None:
     frames: list[Event | int] = [*_FRAMES[:20], 200, *_FRAMES[20:40]]
     asking = Asking(Memory(_ROWS, [event(3)]), LiveList(frames))
     operation = asking.executor.prepare(GraphQLRequest(query=asked.text, variables=asked.variables))
-    told = [_told(answer) async for answer in asking.executor.subscribe(operation, PUBLIC)]
+    told = [
+        _without_references(orjson.loads(frame.body)) async for frame in asking.executor.subscribe(operation, PUBLIC)
+    ]
     source: Any = subscribe(
         GRAPH._schema,
         parse(asked.text),
@@ -324,13 +326,19 @@ async def test_frames_are_the_same(asked: Asked) -> None:
 async def test_a_subscription_that_can_not_begin_is_refused() -> None:
     asking = Asking(Memory([], [event(3)]), None)
     operation = asking.executor.prepare(GraphQLRequest(query="subscription { complaintEvents { __typename } }"))
-    [answer] = [each async for each in asking.executor.subscribe(operation, PUBLIC)]
+    answer = await _refusal(asking, operation)
     assert answer.refused
     assert answer.errors[0]["extensions"]["code"] == "BAD_USER_INPUT"
     wrong = GraphQLRequest(query="subscription($a: String!) { complaintEvents(after: $a) { __typename } }")
-    [answer] = [each async for each in asking.executor.subscribe(asking.executor.prepare(wrong), PUBLIC)]
+    answer = await _refusal(asking, asking.executor.prepare(wrong))
     assert answer.refused
     assert "$a" in answer.errors[0]["message"]
+
+
+async def _refusal(asking: Asking, operation: Operation) -> Answer:
+    with pytest.raises(Ended) as ended:
+        await anext(asking.executor.subscribe(operation, PUBLIC))
+    return ended.value.answer
 
 
 def test_every_field_of_the_graph_can_be_compiled() -> None:
