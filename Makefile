@@ -4,7 +4,7 @@ V := .venv
 BIN := $(V)/bin
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test soak bench lock clean
+.PHONY: help install demo explorer screenshots check test soak bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,10 +23,17 @@ $(V)/.hub: pyproject.toml requirements.lock
 
 $(V)/.dev: $(V)/.hub requirements-dev.lock
 	$(PIP) --require-hashes -r requirements-dev.lock
+	-@$(BIN)/python hatch_build.py
 	@touch $@
 
 demo: $(V)/.hub ## seven simulated agencies, the hub and one graph over them (make demo ARGS="--port 8001")
 	@exec $(BIN)/simpul demo $(ARGS)
+
+explorer: install ## the explorer's files from npm, into this checkout
+	$(BIN)/python hatch_build.py
+
+screenshots: install ## pictures of the dashboard over a demo of its own, into docs/images (needs Debian's chromium)
+	$(BIN)/python -m tests.live.screenshots
 
 check: install ## formatting, lint, types, layers, Dockerfile, lock file
 	$(BIN)/ruff format --check --quiet .
@@ -52,5 +59,5 @@ lock: ## the two lock files again, from pyproject.toml
 	$(UV) --group dev pyproject.toml -o requirements-dev.lock
 
 clean: ## everything that was made here
-	rm -rf $(V) .demo .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build bench/results.json
+	rm -rf $(V) .demo .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build bench/results.json gateway/pages/explorer/npm
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

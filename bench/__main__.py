@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from cyclopts import App, Parameter
 
 from bench.cases import CASES, pools
@@ -19,7 +20,8 @@ from bench.measure import Bench, Outcome, Plan
 from bench.mirror import fill, sqlite_mirror
 from bench.postgres import postgres_mirror
 from bench.process import serving
-from bench.report import context, results, table, write
+from bench.report import context, results, streams_table, table, write
+from bench.streams import QUICK, StreamPlan, measured_streams
 from gateway.ledger.database import open_database
 
 HERE = Path(__file__).parent
@@ -42,6 +44,7 @@ def bench(
     connections: int | None = None,
     databases: Annotated[Sequence[str], Parameter(consume_multiple=True)] = DATABASES,
     cases: Annotated[Sequence[str], Parameter(consume_multiple=True)] = tuple(case.name for case in CASES),
+    streams: bool = True,
     postgres: str | None = None,
     data: Path = HERE.parent / ".bench",
     out: Path = HERE / "results.json",
@@ -64,6 +67,8 @@ def bench(
         Which of sqlite and postgres.
     cases
         Which cases, by name.
+    streams
+        Whether live streams are measured too.
     postgres
         Address of a database to measure instead of a PostgreSQL of its own. It must be empty, or filled by this.
     data
@@ -84,9 +89,31 @@ def bench(
     core = _reserved_core()
     about = context(plan, rows, core)
     outcome = _measured(plan, rows, core, data, postgres)
-    content = results(plan, outcome, {**about, "load_average_after": os.getloadavg()[0]})
+    crowds = measured_streams(_stream_plan(quick, rounds), core) if streams else []
+    content = results(plan, outcome, {**about, "load_average_after": os.getloadavg()[0]}) | {"streams": crowds}
     write(out, content)
-    print(f"\n{table(content)}\n\nwritten to {out}")
+    print("\n\n".join(["", table(content), *([streams_table(crowds)] if crowds else []), f"written to {out}"]))
+
+
+@app.command(name="streams")
+def bench_streams(*, quick: bool = False, rounds: int | None = None) -> None:
+    """Measure live streams alone, and write nothing.
+
+    Parameters
+    ----------
+    quick
+        A smoke test: few subscribers, few events.
+    rounds
+        Rounds that are counted; 5 by default.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    crowds = measured_streams(_stream_plan(quick, rounds), _reserved_core())
+    print(f"\n{streams_table(crowds)}\nload average: {os.getloadavg()[0]:.2f}")
+
+
+def _stream_plan(quick: bool, rounds: int | None) -> StreamPlan:
+    plan = QUICK if quick else StreamPlan()
+    return msgspec.structs.replace(plan, rounds=rounds or plan.rounds)
 
 
 def _measured(plan: Plan, rows: int, core: int, data: Path, postgres: str | None) -> Outcome:

@@ -35,6 +35,17 @@ class Server:
             raise SystemExit(f"bench: {self.name} did not start (code {self._child.wait(END)})")
         return line.decode().strip()
 
+    def say(self, line: str) -> None:
+        """Gives an order, to a server that takes some."""
+        assert self._child.stdin is not None
+        self._child.stdin.write(f"{line}\n".encode())
+        self._child.stdin.flush()
+
+    def hear(self) -> str:
+        """What it answers to an order. Before any, its `address` must have been read."""
+        assert self._child.stdout is not None
+        return self._child.stdout.readline().decode()
+
     def cpu_seconds(self) -> float:
         """Processor time of all its threads so far, user's and system's."""
         # The scheduler counts nanoseconds; `stat` has hundredths of a second, which a short window may not reach.

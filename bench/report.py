@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -101,6 +102,35 @@ def table(content: dict[str, Any]) -> str:
     return "\n".join([*(_line(line, widths) for line in lines), "", *_notes(content)])
 
 
+def streams_table(crowds: Sequence[dict[str, Any]]) -> str:
+    """Deliveries of live streams, with ratios to constant bytes."""
+    lines = [_STREAM_HEADS]
+    for each in crowds:
+        hub, ratio = each["hub"], each["ratio"]
+        lines.append(
+            (
+                f"{each['subscribers']:,}",
+                f"{each['documents']:,}",
+                f"{hub['per_second']:,.0f}",
+                f"{ratio['per_second']:.2f}",
+                f"{hub['cpu_us']:.1f}",
+                f"{ratio['by_cpu']:.2f}",
+                f"{hub['paced_cpu_us']:.1f}",
+                f"{ratio['paced_by_cpu']:.2f}",
+                f"{hub['p50_ms']:.1f}",
+                f"{hub['p99_ms']:.1f}",
+                f"{ratio['p99_delay']:.2f}",
+                f"{each['frame_bytes']:,}",
+            )
+        )
+    widths = [max(len(line[k]) for line in lines) for k in range(len(_STREAM_HEADS))]
+    return "\n".join(_line(line, widths) for line in lines)
+
+
+_STREAM_HEADS = (
+    "subscribers", "documents", "deliveries/s", "x constant", "CPU us", "by CPU", "one by one: CPU us", "by CPU",
+    "p50 ms", "p99 ms", "x constant", "bytes",
+)  # fmt: skip
 _HEADS = ("case", "database", "req/s", "CPU ms", "p50 ms", "p99 ms", "x stock", "by CPU", "x constant", "by CPU")
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.cache.answers import AnswerCache
@@ -16,7 +16,11 @@ from gateway.execution.execute import Executor
 from gateway.health import Health
 from gateway.http import GraphQLEndpoint
 from gateway.origins import Origins
-from gateway.stream.websocket import PATIENCE, Patience, SocketEndpoint
+from gateway.pages.site import Site
+from gateway.stream.limits import StreamLimits
+from gateway.stream.patience import PATIENCE, Patience, Watchdog
+from gateway.stream.response import StreamEndpoint
+from gateway.stream.websocket import SocketEndpoint
 from gateway.supervisor import Work, running
 from gateway.telemetry import CacheState, Metrics, MetricsEndpoint
 from gateway.terms import TermsBook
@@ -31,15 +35,18 @@ class Hub:
         door, terms: the graph as `gateway.fastlane` reaches it, without ASGI.
     """
 
-    def __init__(self, door: Door, terms: TermsBook, rest: ASGIApp) -> None:
-        self.door = door
-        self.terms = terms
-        self._graph = GraphQLEndpoint(door, terms)
+    def __init__(self, graph: GraphQLEndpoint, sockets: ASGIApp, rest: ASGIApp) -> None:
+        self.door = graph.door
+        self.terms = graph.terms
+        self._graph = graph
+        self._sockets = sockets
         self._rest = rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/graphql" and not _is_preflight(scope):
             await self._graph(scope, receive, send)
+        elif scope["type"] == "websocket" and scope["path"] == "/graphql":
+            await self._sockets(scope, receive, send)
         else:
             await self._rest(scope, receive, send)
 
@@ -53,33 +60,44 @@ def build_app(
     closing: asyncio.Event,
     background: Mapping[str, Work],
     patience: Patience = PATIENCE,
+    limits: StreamLimits | None = None,
     cache: AnswerCache | None = None,
+    site: Site | None = None,
 ) -> Hub:
     """The ASGI application.
 
     Args:
         closing: set when the hub goes down; streams end by it.
         background: what runs as long as the application does, by name.
+        limits: how many streams there may be; None sets the defaults.
         cache: where answers are kept; None makes each of them anew.
+        site: the pages for browsers; None serves programs alone.
     """
+
+    watchdog, limits = Watchdog(patience.send), limits or StreamLimits()
+    sockets = SocketEndpoint(executor, origins, metrics, closing, watchdog, limits, patience)
+    streams = StreamEndpoint(executor, metrics, closing, watchdog, limits, patience)
+    door = Door(executor, metrics, cache)
+    graph = GraphQLEndpoint(door, TermsBook(origins), streams, site.graphql if site else None)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with running(background, metrics.died):
+        async with running({**background, "watchdog": watchdog.run}, metrics.died):
             yield
 
     if cache is not None:
         metrics.cache(lambda: CacheState(cache.looks, len(cache.memory), cache.memory.bytes))
     rest = Starlette(
         routes=[
-            WebSocketRoute("/graphql", SocketEndpoint(executor, origins, metrics, closing, patience)),
             *health.routes(),
             Route("/metrics", MetricsEndpoint(metrics)),
+            *(site.routes() if site else ()),
         ],
+        exception_handlers={404: site.not_found} if site else None,
         middleware=[origins.middleware()],
         lifespan=lifespan,
     )
-    return Hub(Door(executor, metrics, cache), TermsBook(origins), rest)
+    return Hub(graph, sockets, rest)
 
 
 def _is_preflight(scope: Scope) -> bool:

@@ -15,10 +15,11 @@ from gateway.cache.entry import Entry
 from gateway.cache.key import key_of
 from gateway.compression import IDENTITY, encode
 from gateway.execution.document import KindNotAllowed, Refused
-from gateway.execution.execute import MUTATION, QUERY, Answer, Executor, Operation, refusal
+from gateway.execution.execute import MUTATION, QUERY, SUBSCRIPTION, Answer, Executor, Frame, Operation, refusal
 from gateway.execution.request import GraphQLRequest
-from gateway.negotiation import GRAPHQL
+from gateway.negotiation import EVENT_STREAM, GRAPHQL, MULTIPART
 from gateway.reply import Reply
+from gateway.stream.framing import Framing
 from gateway.telemetry import Metrics
 from gateway.terms import Rejected, Terms
 from schema.errors import BadUserInput
@@ -35,6 +36,11 @@ _LONG = 65_536
 _SHAPES = 4
 
 _BY_GET, _BY_POST = frozenset({QUERY}), frozenset({QUERY, MUTATION})
+_AS_STREAM = frozenset({SUBSCRIPTION})
+_NO_STREAM = (
+    "A subscription needs a stream: open a WebSocket here with the protocol graphql-transport-ws, "
+    f"or accept {EVENT_STREAM} or {MULTIPART}."
+)
 _NO_STORE = (b"cache-control", b"no-store")
 _REVALIDATE = {True: (b"cache-control", b"no-cache"), False: (b"cache-control", b"private, no-cache")}
 
@@ -42,6 +48,15 @@ _REVALIDATE = {True: (b"cache-control", b"no-cache"), False: (b"cache-control", 
 Asked = bytes | str
 #: Reads the parameters of a request.
 Read = Callable[[], GraphQLRequest]
+
+
+class Live(Exception):
+    """The answer is a stream, and the client takes one: whoever can send it does."""
+
+    def __init__(self, operation: Operation, framing: Framing) -> None:
+        super().__init__(framing.name)
+        self.operation = operation
+        self.framing = framing
 
 
 class Door:
@@ -79,6 +94,7 @@ class Door:
 
         Raises:
             Rejected: it is none, or none that may come this way.
+            Live: it is a subscription.
         """
         started = time.perf_counter()
         try:
@@ -89,8 +105,10 @@ class Door:
             kind, answer = "unknown", refusal(refused.errors)
         if isinstance(answer, Entry):
             self._metrics.answered("http", kind, "ok", time.perf_counter() - started)
-            return await self._kept(answer, terms)
+            return _streamed(answer.body, terms) if terms.only_stream else await self._kept(answer, terms)
         self._metrics.answered("http", kind, answer.outcome, time.perf_counter() - started)
+        if terms.only_stream:
+            return _streamed(answer.json(), terms)
         # The specification keeps 200 for application/json, where old clients read no body under 4xx.
         status = 400 if answer.refused and terms.media == GRAPHQL else 200
         return await _once(status, answer.json(), terms)
@@ -109,7 +127,7 @@ class Door:
                 key, PUBLIC, lambda: self._executor.execute(self._prepare(read(), by_get), PUBLIC)
             )
         request = read()
-        operation = self._prepare(request, by_get)
+        operation = self._prepare(request, by_get, terms.stream)
         if self._cache is not None and operation.kind is QUERY:
             key = key_of(request, terms.viewer)
         if key is None or self._cache is None:
@@ -119,14 +137,15 @@ class Door:
         answer = await self._cache.get(key, terms.viewer, lambda: self._executor.execute(operation, terms.viewer))
         return operation.kind.value, answer
 
-    def _prepare(self, wanted: GraphQLRequest, by_get: bool) -> Operation:
+    def _prepare(self, wanted: GraphQLRequest, by_get: bool, stream: Framing | None = None) -> Operation:
         try:
             return self._executor.prepare(wanted, _BY_GET if by_get else _BY_POST)
         except KindNotAllowed as error:
             if error.kind is MUTATION:
                 raise Rejected(405, "A mutation must be sent by POST.", allow="POST") from error
-            message = "A subscription needs a stream: open a WebSocket here with the protocol graphql-transport-ws."
-            raise Refused([GraphQLError(message)]) from error
+            if stream is None:
+                raise Refused([GraphQLError(_NO_STREAM)]) from error
+        raise Live(self._executor.prepare(wanted, _AS_STREAM), stream)
 
     async def _kept(self, entry: Entry, terms: Terms) -> Reply:
         """The reply that carries a kept answer; made once for all terms of one shape."""
@@ -194,6 +213,14 @@ def _reply_of(entry: Entry, terms: Terms, coding: str) -> Reply:
     if coding == IDENTITY:
         return Reply(200, headers, entry.body)
     return Reply(200, [*headers, (b"content-encoding", coding.encode())], entry.encoded[coding])
+
+
+def _streamed(body: bytes, terms: Terms) -> Reply:
+    """An answer as a stream of one."""
+    assert terms.stream is not None  # the client takes nothing else
+    stream = terms.stream
+    content = stream.opening + stream.next(Frame(body)) + stream.complete
+    return Reply(200, [(b"content-type", stream.type), *terms.headers, _NO_STORE], content)
 
 
 async def _once(status: int, body: bytes, terms: Terms) -> Reply:

@@ -2,8 +2,8 @@
 
 uvicorn makes a scope, a cycle, an event and a task of each request, and hands the answer back in two messages. Here a
 request that came in one piece goes straight to the `Door`, and an answer that is at hand goes out in the same call.
-Everything else (other methods and paths, upgrades, bodies in pieces, pipelining, slow readers, HTTP/1.0) is uvicorn's
-as ever: its parser sees each byte that is not answered here, and none that is.
+Everything else (other methods and paths, upgrades, streams, bodies in pieces, pipelining, slow readers, HTTP/1.0) is
+uvicorn's as ever: its parser sees each byte that is not answered here, and none that is.
 
 What holds there holds here: the same `Terms`, `Door` and limits answer, the same logger is told of what fails, and a
 head is only taken once uvicorn's own parser has accepted it as a request that could not be read in two ways.
@@ -15,9 +15,9 @@ from functools import partial
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.app import Hub
+from gateway.connection import Connection
 from gateway.door import MAX_BODY
 from gateway.execution.request import request_of_body
 from gateway.reply import Reply
@@ -115,8 +115,8 @@ def _is_plain(name: bytes, value: bytes) -> bool:
     return value.lower() == b"keep-alive" if name == b"connection" else name not in _NOT_PLAIN
 
 
-class FastLane(HttpToolsProtocol):
-    """uvicorn's protocol, with the short way before it."""
+class FastLane(Connection):
+    """The usual protocol, with the short way before it."""
 
     def __init__(self, lane: Lane, **settings: Any) -> None:
         super().__init__(**settings)
@@ -140,6 +140,10 @@ class FastLane(HttpToolsProtocol):
         reply = self._lane.door.now(*asked)
         if reply is not None:
             self._send(reply)
+            return
+        if asked[0].stream is not None:
+            # The answer may be a stream.
+            super().data_received(data)
             return
         self._answering = True
         task = self.loop.create_task(self._answer(*asked))

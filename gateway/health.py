@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.stream.tail import Tail
+from gateway.stream.watch import Watch
 from schema.agency import SourceReport
 from schema.ports import Reader
 from schema.query import PUBLIC
@@ -28,13 +28,13 @@ Pending = Callable[[], Awaitable[Sequence[str]]]
 
 
 class Health:
-    """Ready means that database, migrations and tail are well. Agencies that are down don't make a hub unready."""
+    """Ready means that database, migrations and watch are well. Agencies that are down don't make a hub unready."""
 
     def __init__(
-        self, reader: Reader, tail: Tail, pending: Pending, clock: Callable[[], float] = time.monotonic
+        self, reader: Reader, watch: Watch, pending: Pending, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._reader = reader
-        self._tail = tail
+        self._watch = watch
         self._pending = pending
         self._clock = clock
         self._checked_at = float("-inf")
@@ -59,14 +59,14 @@ class Health:
 
     async def _check(self) -> tuple[int, dict[str, Any]]:
         ledger, migrations = await asyncio.gather(_tried("database", self._ledger), _tried("migrations", self._pending))
-        tail = "stalled" if self._tail.stalled() else "ok"
-        ready = ledger is not None and migrations is not None and not migrations and tail == "ok"
+        watch = "stalled" if self._watch.stalled() else "ok"
+        ready = ledger is not None and migrations is not None and not migrations and watch == "ok"
         head, sources = ledger or (None, {})
         return 200 if ready else 503, {
             "status": "ready" if ready else "unready",
             "database": "failed" if ledger is None else "ok",
             "migrations": "unknown" if migrations is None else "pending" if migrations else "ok",
-            "tail": tail,
+            "watch": watch,
             "ledger": {"head": head},
             "agencies": {slug: _agency(report) for slug, report in sorted(sources.items())},
         }
@@ -82,7 +82,7 @@ async def _tried(what: str, question: Callable[[], Awaitable[Any]]) -> Any:
         async with asyncio.timeout(DEADLINE):
             return await question()
     except Exception as error:
-        # Every probe would tell it again with a traceback; the tail's supervisor tells it in full.
+        # Every probe would tell it again with a traceback; the watch's supervisor tells it in full.
         log.warning("health.failed", what=what, error=type(error).__name__)
         return None
 

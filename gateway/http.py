@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from gateway.door import MAX_BODY, Door, not_modified
+from gateway.door import MAX_BODY, Door, Live, not_modified
 from gateway.execution.request import request_of_address, request_of_body
 from gateway.negotiation import wants_page
-from gateway.reply import Reply
+from gateway.reply import Headers, Reply
+from gateway.stream.response import ClientLeft, StreamEndpoint, last_event_id
+from gateway.stream.sse import FINISHED
 from gateway.terms import Rejected, Terms, TermsBook
 
-_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Simpul: GraphQL</title>
-<h1>This is a GraphQL endpoint</h1>
-<p>Ask it with a program, for instance from a terminal:</p>
-<pre>curl {address} -H 'content-type: application/json' \\
-  -d '{{"query": "{{ agencies {{ id name level source {{ state }} }} }}"}}'</pre>
-<p>Subscriptions come over a WebSocket at the same address (protocol graphql-transport-ws).</p>
-</html>
-"""
-_PAGE_HEADERS = (
-    (b"content-type", b"text/html; charset=utf-8"),
-    (b"content-security-policy", b"default-src 'none'"),
-    (b"x-content-type-options", b"nosniff"),
-)
-
-
-class ClientLeft(Exception):
-    """Before its request was complete."""
+#: What a person's browser is shown, from the request's scope and the headers to add.
+Page = Callable[[Scope, Headers], Reply]
 
 
 class GraphQLEndpoint:
@@ -42,18 +28,23 @@ class GraphQLEndpoint:
 
     methods: ClassVar[str] = "GET, HEAD, POST, OPTIONS"
 
-    def __init__(self, door: Door, terms: TermsBook) -> None:
-        self._door = door
-        self._terms = terms
+    def __init__(self, door: Door, terms: TermsBook, streams: StreamEndpoint, page: Page | None = None) -> None:
+        self.door = door
+        self.terms = terms
+        self._streams = streams
+        self._page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        terms = self._terms.of(scope["headers"])
+        terms = self.terms.of(scope["headers"])
         try:
             reply = await self._reply(terms, scope, receive)
         except ClientLeft:
             return
+        except Live as live:
+            await self._streams(live.operation, terms.viewer, live.framing, terms.headers, scope, receive, send)
+            return
         except Rejected as rejected:
-            reply = self._door.rejection(rejected, terms)
+            reply = self.door.rejection(rejected, terms)
         await send(reply.start)
         await send(reply.content)
 
@@ -72,17 +63,20 @@ class GraphQLEndpoint:
             terms.check()
             terms.check_body()
         body = await _body(receive)
-        return self._door.now(terms, body) or await self._door.reply(terms, body, lambda: request_of_body(body))
+        return self.door.now(terms, body) or await self.door.reply(terms, body, lambda: request_of_body(body))
 
     async def _get(self, terms: Terms, scope: Scope) -> Reply:
         asked: str = scope["query_string"].decode("latin-1")
-        reply = self._door.now(terms, asked) if terms.acceptable else None
+        reply = self.door.now(terms, asked) if terms.acceptable else None
         if reply is None:
             parameters = dict(parse_qsl(asked, keep_blank_values=True))
-            if "query" not in parameters and wants_page(terms.accept):
-                return _page(terms, scope)
+            if self._page and "query" not in parameters and wants_page(terms.accept):
+                return self._page(scope, terms.headers)
             terms.check()
-            reply = await self._door.reply(terms, asked, lambda: request_of_address(parameters), by_get=True)
+            if terms.only_stream and last_event_id(scope) == FINISHED:
+                # An EventSource has seen the end and comes again none the less: this status stops it.
+                return Reply(204, terms.headers)
+            reply = await self.door.reply(terms, asked, lambda: request_of_address(parameters), by_get=True)
         return not_modified(reply, _header(scope, b"if-none-match")) or reply
 
 
@@ -102,17 +96,6 @@ async def _body(receive: Receive) -> bytes:
         parts.append(part)
 
 
-def _page(terms: Terms, scope: Scope) -> Reply:
-    page = _PAGE.format(address=_address(Request(scope))).encode()
-    return Reply(200, [*_PAGE_HEADERS, *terms.headers], page)
-
-
 def _header(scope: Scope, name: bytes) -> str | None:
     values = [value.decode("latin-1") for key, value in scope["headers"] if key == name]
     return ", ".join(values) if values else None
-
-
-def _address(request: Request) -> str:
-    # Only the characters that an address is made of: the Host header is the client's word.
-    address = str(request.url.replace(query=""))
-    return "".join(each for each in address if each.isalnum() or each in ":/.-_[]")

@@ -19,6 +19,7 @@ from gateway.cache.answers import AnswerCache
 from gateway.cache.freshness import Freshness
 from gateway.cache.memory import Memory
 from gateway.cache.shared import SharedAnswers
+from gateway.connection import Connection
 from gateway.cursor import SealedCursors, key_from_file, key_from_secret
 from gateway.execution.execute import Executor
 from gateway.fastlane import Lane
@@ -32,12 +33,14 @@ from gateway.ledger.upkeep import Upkeep
 from gateway.ledger.witness import Witness
 from gateway.ledger.writer import LedgerWriter, open_writer
 from gateway.origins import Origins
+from gateway.pages.site import Site
 from gateway.server import Server, listen
 from gateway.settings import Settings
 from gateway.stream.doorbell import Doorbell
 from gateway.stream.feed import LedgerFeed
+from gateway.stream.limits import StreamLimits
 from gateway.stream.relay import Relay
-from gateway.stream.tail import Tail
+from gateway.stream.watch import Watch
 from gateway.supervisor import Work
 from gateway.sync.poller import OnPage, OnReport, Poller
 from gateway.sync.pollers import build_pollers
@@ -149,11 +152,11 @@ async def serve(
             open_pollers(manifests, ledger, secrets, count, on_report) as pollers,
         ):
             going_down = asyncio.Event()
-            hub = await _hub(settings, ledger, pollers, metrics, going_down, valkey)
+            hub = await build_hub(settings, ledger, pollers, metrics, going_down, valkey)
             # The graph and the libraries stay: looking through them for garbage would hold everybody up, 100 ms a time.
             gc.collect()
             gc.freeze()
-            protocol = Lane(hub).protocol() if settings.fast_lane else "httptools"
+            protocol = Lane(hub).protocol() if settings.fast_lane else Connection
             await Server(hub, listener, going_down, on_started, protocol=protocol).run_until_stopped()
 
 
@@ -171,7 +174,7 @@ async def open_valkey(settings: Settings, metrics: Metrics) -> AsyncIterator[Val
         await valkey.aclose()
 
 
-async def _hub(
+async def build_hub(
     settings: Settings,
     ledger: Ledger,
     pollers: Sequence[Poller],
@@ -184,8 +187,8 @@ async def _hub(
         metrics.ledger(head, sources)
 
     doorbell = Doorbell()
-    tail = Tail(ledger.reader, doorbell, looked)
-    feed = LedgerFeed(ledger.reader, doorbell, tail)
+    watch = Watch(ledger.reader, doorbell, looked)
+    feed = LedgerFeed(ledger.reader, doorbell, watch, closing)
     key = _key(settings)
     cursors = SealedCursors(key)
 
@@ -195,27 +198,30 @@ async def _hub(
     def context(viewer: Viewer, snapshot: Snapshot) -> Context:
         return Context(viewer=viewer, snapshot=snapshot, cursors=cursors, clock=utc_now, feed=feed, on_ahead=begin_anew)
 
-    ledger.writer.on_commit(lambda head: doorbell.ring(head.seq))
-    works = background(ledger, tail, pollers)
+    ledger.writer.on_commit(doorbell.ring)
+    works = background(ledger, watch, pollers)
     if valkey is not None:
-        relay = Relay(valkey, tail.look)
+        relay = Relay(valkey, watch.look)
         ledger.writer.on_commit(lambda head: relay.tell())
         works |= {"valkey": valkey.run, "relay": relay.run}
-    await tail.look()
+    await watch.look()
     return build_app(
         executor=Executor(
             build(),
             ledger.reader,
             context,
             lambda hit: metrics.document(hit=hit),
+            on_frame=metrics.frame,
             versioned=settings.cache_mb > 0,
         ),
-        health=Health(ledger.reader, tail, lambda: pending(settings.database)),
+        health=Health(ledger.reader, watch, lambda: pending(settings.database)),
         metrics=metrics,
         origins=Origins(settings.cors_origins),
         closing=closing,
         background=works,
+        limits=StreamLimits(settings.streams_per_socket, settings.streams_per_client, settings.streams),
         cache=_cache(settings, ledger, key, valkey),
+        site=Site() if settings.pages else None,
     )
 
 
@@ -227,7 +233,7 @@ def _cache(settings: Settings, ledger: Ledger, key: bytes, valkey: Valkey | None
     return AnswerCache(ledger.reader, ledger.freshness, memory, shared, stale=settings.stale_seconds)
 
 
-def background(ledger: Ledger, tail: Tail, pollers: Sequence[Poller]) -> dict[str, Work]:
+def background(ledger: Ledger, watch: Watch, pollers: Sequence[Poller]) -> dict[str, Work]:
     """What runs beside the server, by name."""
 
     async def clocks() -> None:
@@ -235,7 +241,7 @@ def background(ledger: Ledger, tail: Tail, pollers: Sequence[Poller]) -> dict[st
             await ledger.writer.tick(utc_now())
             await asyncio.sleep(TICK)
 
-    works = {"tail": tail.run, "clocks": clocks, "upkeep": ledger.upkeep.run}
+    works = {"watch": watch.run, "clocks": clocks, "upkeep": ledger.upkeep.run}
     return {**works, **{f"poll {poller.slug}": poller.run for poller in pollers}}
 
 

@@ -7,6 +7,8 @@ from functools import lru_cache
 
 GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
+MULTIPART = "multipart/mixed"
 
 #: The ranges that cover each type, the most specific first.
 _COVERED_BY = {
@@ -44,6 +46,23 @@ def _best(accept: str) -> str | None:
     return best[1] if best else None
 
 
+def negotiate_stream(accept: str) -> str | None:
+    """The media type to stream in; None when the client takes no stream.
+
+    The higher quality wins, then the order given. A wildcard asks for none: whoever can read a stream says so.
+    """
+    return _best_stream(accept[:_LONGEST])
+
+
+@lru_cache(maxsize=256)
+def _best_stream(accept: str) -> str | None:
+    best, media = 0.0, None
+    for name, quality in _ranges(accept):
+        if quality > best and name in (EVENT_STREAM, MULTIPART):
+            best, media = quality, name
+    return media
+
+
 def wants_page(accept: str) -> bool:
     """A person's browser asks."""
     return any(name == "text/html" and quality > 0 for name, quality in _ranges(accept[:_LONGEST]))
@@ -59,8 +78,14 @@ def is_json(content_type: str) -> bool:
 def _ranges(accept: str) -> Iterator[tuple[str, float]]:
     for part in accept.split(","):
         name, *parameters = [each.strip().lower() for each in part.split(";")]
-        if name:
+        if name and (name != MULTIPART or _holds_subscriptions(parameters)):
             yield name, _quality(parameters)
+
+
+def _holds_subscriptions(parameters: list[str]) -> bool:
+    """A parameter says what the parts of `multipart/mixed` are: for instance `deferSpec`, and then they are others."""
+    given = [each.replace('"', "").replace(" ", "") for each in parameters]
+    return "subscriptionspec=1.0" in given or not any("spec=" in each for each in given)
 
 
 def _quality(parameters: list[str]) -> float:

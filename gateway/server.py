@@ -14,12 +14,16 @@ import uvloop
 from starlette.types import ASGIApp
 from uvicorn.server import HANDLED_SIGNALS
 
+from gateway.connection import Connection
+from gateway.stream.protocol import SocketProtocol
 from schema.errors import ConfigError
 
 T = TypeVar("T")
 
 #: Seconds that open connections are given to end.
-GRACE = 2
+GRACE = 3
+#: Bytes that the kernel keeps for a client that doesn't read. By itself it would keep megabytes.
+SEND_BUFFER = 65_536
 #: The longest WebSocket message, in bytes: as an HTTP body.
 MAX_MESSAGE = 262_144
 
@@ -41,14 +45,14 @@ class Server(uvicorn.Server):
         closing: asyncio.Event,
         on_started: Callable[[str], None] = lambda address: None,
         *,
-        protocol: Any = "httptools",
+        protocol: Any = Connection,
         handle_signals: bool = True,
     ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 http=protocol,
-                ws="websockets-sansio",
+                ws=SocketProtocol,
                 ws_max_size=MAX_MESSAGE,
                 # The protocol has pings of its own, and compressing small frames once per subscriber is dear.
                 ws_ping_interval=None,
@@ -114,9 +118,14 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(address[:2], family=family, backlog=2_048)
+        listener = socket.create_server(address[:2], family=family, backlog=2_048)
     except OSError as error:
         raise ConfigError(f"can't listen on {host}:{port}: {error.strerror}", key="SIMPUL_HOST, SIMPUL_PORT") from error
+    # Connections get it from the socket that accepts them.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    # Head and body leave separately: the second would wait for a client that is in no hurry to acknowledge the first.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def _address(listener: socket.socket) -> str:

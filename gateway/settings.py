@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from gateway.stream.limits import PER_CLIENT, PER_SOCKET, TOTAL
 from schema.errors import ConfigError
 
 PREFIX = "SIMPUL_"
@@ -78,6 +79,14 @@ class Settings(BaseSettings):
     fast_lane: bool = Field(
         default=True, description="Whether plain requests go past the ASGI stack; `false` if in doubt of it."
     )
+    pages: bool = Field(
+        default=True, description="Whether browsers get the dashboard at `/` and the explorer at `/graphql`."
+    )
+    streams: int = Field(default=TOTAL, ge=1, description="Live streams in all, and as many WebSockets.")
+    streams_per_client: int = Field(
+        default=PER_CLIENT, ge=1, description="Live streams of one address or one user, and as many WebSockets."
+    )
+    streams_per_socket: int = Field(default=PER_SOCKET, ge=1, description="Operations that one WebSocket runs at once.")
     log_format: LogFormat = Field(default=LogFormat.TEXT, description="`text` for people, `json` for machines.")
     log_level: LogLevel = Field(default=LogLevel.INFO, description="`debug`, `info`, `warning` or `error`.")
 

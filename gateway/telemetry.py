@@ -41,6 +41,7 @@ class Metrics:
         )
         self._documents = self._counter("documents", "Looks into the cache of parsed documents.", "result")
         self._streams = self._gauge("live_streams", "Subscriptions that run now.", "transport")
+        self._frames = self._counter("stream_frames_rendered", "Frames of subscriptions executed and written; shared.")
         self._sockets = self._gauge("sockets", "WebSocket connections that are open now.")
         self._head = self._gauge("ledger_head", "Seq of the newest event.")
         self._state = self._gauge("source_state", "1 for the state that an agency's source is in.", "agency", "state")
@@ -87,6 +88,10 @@ class Metrics:
     def streams(self, transport: str, change: int) -> None:
         """Subscriptions began (+1) or ended (-1)."""
         self._streams.labels(transport).inc(change)
+
+    def frame(self) -> None:
+        """A frame of a subscription was executed and written, however many are sent it."""
+        self._frames.inc()
 
     def sockets(self, change: int) -> None:
         """A WebSocket opened (+1) or closed (-1)."""

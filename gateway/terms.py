@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.compression import IDENTITY, PAYS, coding
-from gateway.negotiation import GRAPHQL, JSON, is_json, negotiate
+from gateway.negotiation import EVENT_STREAM, GRAPHQL, JSON, MULTIPART, is_json, negotiate, negotiate_stream
 from gateway.origins import Origins
 from gateway.reply import Headers
+from gateway.stream import multipart, sse
+from gateway.stream.framing import Framing
 from schema.query import PUBLIC, Viewer
+
+#: How a stream of each media type is written.
+_FRAMINGS: dict[str | None, Framing] = {EVENT_STREAM: sse.SSE, MULTIPART: multipart.MULTIPART}
 
 #: What an answer to the same question may differ by.
 VARY = (b"vary", b"Accept, Accept-Encoding, Authorization, Origin")
@@ -32,21 +37,25 @@ class Terms:
     Attributes:
         accept: as it was given.
         media: of the answer; application/json where nothing acceptable can be sent.
+        stream: how a subscription is written; None where the client takes no stream.
+        only_stream: the client takes nothing else: a query's answer is a stream of one, too.
         type, headers: what the answer's headers say of it, whatever is in it.
         shape: two terms of one shape get the same reply to the same question.
-        acceptable: the client takes what can be sent.
+        acceptable: the client takes what is sent in one piece.
         plain: nor is anything wrong with a body under these terms.
     """
 
     __slots__ = (
-        "_kind", "_large", "_media", "_packed", "_small", "accept", "acceptable", "headers", "media", "plain", "shape",
-        "type", "viewer",
+        "_kind", "_large", "_media", "_packed", "_small", "accept", "acceptable", "headers", "media", "only_stream",
+        "plain", "shape", "stream", "type", "viewer",
     )  # fmt: skip
 
     def __init__(self, given: dict[bytes, bytes], origins: Origins) -> None:
         self.viewer: Viewer = PUBLIC
         self.accept = _text(given, b"accept") or ""
         self._media = negotiate(self.accept)
+        self.stream = _FRAMINGS.get(negotiate_stream(self.accept))
+        self.only_stream = self._media is None and self.stream is not None
         self._kind = _text(given, b"content-type") or ""
         self._packed = _text(given, b"content-encoding") or IDENTITY
         takes = _text(given, b"accept-encoding")
@@ -55,7 +64,7 @@ class Terms:
         self.type = (b"content-type", f"{self.media}; charset=utf-8".encode())
         allowed = origins.headers(_text(given, b"origin"))
         self.headers: Headers = (VARY, *allowed)
-        self.shape = f"{self.media} {self._small} {self._large} {allowed}"
+        self.shape = f"{self.only_stream} {self.media} {self._small} {self._large} {allowed}"
         self.acceptable = self._media is not None and self._large is not None
         self.plain = self.acceptable and is_json(self._kind) and self._packed == IDENTITY
 
@@ -67,8 +76,8 @@ class Terms:
         """Raises:
         Rejected: nothing that the client takes can be sent.
         """
-        if self._media is None:
-            raise Rejected(406, f"Answers come as {GRAPHQL} or {JSON}.")
+        if self._media is None and self.stream is None:
+            raise Rejected(406, f"Answers come as {GRAPHQL} or {JSON}, subscriptions as {EVENT_STREAM} or {MULTIPART}.")
         if self._large is None:
             raise Rejected(406, "Answers come as they are, or in the codings br and gzip.")
 

@@ -79,6 +79,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         complaint: as it is now; None when it is erased or no longer this viewer's to see.
+        status, region_code, classification, category: the complaint's right after the event, as the ledger noted them:
+            what filters match.
     """
 
     seq: int
@@ -92,6 +94,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     actor: Actor | None = None
     detail: EventDetail = EventDetail()
     complaint: Complaint | None = None
+    status: str | None = None
+    region_code: str | None = None
+    classification: str | None = None
+    category: str | None = None
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

@@ -224,11 +224,20 @@ class Writer(Protocol):
 class Feed(Protocol):
     """Live events."""
 
-    def follow(self, viewer: Viewer, filter: EventFilter, after: int) -> AsyncIterator[Event | int]:
-        """Every event after `after`, then live. An int is a seq up to which nothing matched (a checkpoint)."""
+    def follow(self, viewer: Viewer, filter: EventFilter, after: Position) -> AsyncIterator[Event | int]:
+        """Every event after `after`, then live. An int is a seq up to which nothing matched (a checkpoint).
+
+        Ends when the hub goes down, or when not every event can be told: after a restore, or past what is kept.
+        """
 
     def follow_sources(self, viewer: Viewer, agencies: Collection[str] | None) -> AsyncIterator[str]:
-        """Slugs of agencies whose source report changed, as it happens."""
+        """Slugs of agencies whose source report changed, as it happens. Ends when the hub goes down."""
+
+    def revision(self, viewer: Viewer) -> int:
+        """Moves when something may have gone out of the viewer's sight: nothing made before is to be kept."""
+
+    def facts(self) -> tuple[Mapping[str, Agency] | None, Mapping[str, SourceReport] | None]:
+        """Agencies and reports by slug, at most a second old; None where they must be read."""
 
 
 class Cursors(Protocol):

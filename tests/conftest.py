@@ -96,7 +96,7 @@ def npm(node: Path) -> Callable[..., Path]:
         folder = Path(base) / "simpul" / first.replace("@", "-")
         folder.mkdir(parents=True, exist_ok=True)
         packages = (first, *more)
-        if not all((folder / "node_modules" / each.split("@")[0] / "package.json").exists() for each in packages):
+        if not all((folder / "node_modules" / each.rpartition("@")[0] / "package.json").exists() for each in packages):
             _install(node.with_name("npm"), folder, packages)
         return folder
 

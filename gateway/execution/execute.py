@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
+from contextlib import AbstractContextManager, AsyncExitStack, aclosing
 from enum import StrEnum
 from typing import Any, TypeVar, cast
 
@@ -19,6 +19,7 @@ from strawberry.execution import optimized_is_awaitable
 
 from gateway.execution.compile import Graph
 from gateway.execution.document import Document, Documents, KindNotAllowed, Refused
+from gateway.execution.groups import Group, Groups
 from gateway.execution.masking import Shown, shown, shown_exception
 from gateway.execution.plan import FramePlan, Plan, QueryPlan
 from gateway.execution.planned import Planned
@@ -26,7 +27,7 @@ from gateway.execution.request import GraphQLRequest
 from gateway.execution.run import Run
 from schema.graph.context import Context
 from schema.graph.fresh import FreshReads
-from schema.graph.stream import cursor_of
+from schema.graph.stream import Lagged, cursor_of, made_of
 from schema.ports import Dependencies, Reader, Snapshot, Versions
 from schema.query import Viewer
 
@@ -85,10 +86,12 @@ class Frame(msgspec.Struct, frozen=True):
     Attributes:
         body: the response in UTF-8; the same object for all who are sent the same.
         cursor: where to go on after it; None where nothing can be resumed.
+        lagged: the hub ends the stream here, but the client is to go on: the connection is ended, not completed.
     """
 
     body: bytes
     cursor: str | None = None
+    lagged: bool = False
 
 
 class Ended(Exception):
@@ -135,6 +138,7 @@ class Executor:
         make_context: what the resolvers get.
         on_look: told of each look into the cache of documents whether it was a hit.
         on_way: told how each operation and each frame was run.
+        on_frame: told of each frame of a subscription that was made, however many are sent it.
         versioned: answers tell their versions; without a cache nobody wants to know.
     """
 
@@ -145,6 +149,7 @@ class Executor:
         make_context: MakeContext,
         on_look: Callable[[bool], None] = lambda hit: None,
         on_way: Callable[[Way], None] = lambda way: None,
+        on_frame: Callable[[], None] = lambda: None,
         *,
         versioned: bool = True,
     ) -> None:
@@ -152,6 +157,8 @@ class Executor:
         self._reader = reader
         self._make_context = make_context
         self._on_way = on_way
+        self._on_frame = on_frame
+        self._groups: Groups[Frame] = Groups()
         self._versioned = versioned
         self._documents = Documents(self._graph.core, on_look)
 
@@ -191,7 +198,7 @@ class Executor:
     async def subscribe(
         self, operation: Operation, viewer: Viewer, after: str | None = None
     ) -> AsyncGenerator[Frame, None]:
-        """Runs a subscription until nothing follows.
+        """Runs a subscription until nothing follows. What is the same for many is made once for all of them.
 
         Args:
             after: takes the place of the argument `after`: Last-Event-ID.
@@ -210,15 +217,54 @@ class Executor:
             source = await source if optimized_is_awaitable(source) else source
             if isinstance(source, ExecutionResult):
                 raise Ended(refusal(source.errors or []))
-            planned = self._planned(operation, FramePlan)
-            async with aclosing(source) as frames:
+            make, group = self._making(operation, context, executor), None
+            async with aclosing(source) as frames, AsyncExitStack() as membership:
                 async for frame in frames:
-                    answer = await self._frame(frame, executor, planned, operation, context)
-                    yield Frame(answer.json(), cursor_of(frame, context))
+                    shared = made_of(frame, context)
+                    if shared is None:
+                        yield await make(frame)
+                        continue
+                    if group is None:
+                        group = membership.enter_context(self._joined(operation, context))
+                    yield group.known(shared) or await group.shown(frame, shared)
         except Ended:
             raise
         except Exception as error:
             raise Ended(Answer(errors=[shown_exception(error)], refused=True)) from error
+
+    def _joined(self, operation: Operation, context: Context) -> AbstractContextManager[Group[Frame]]:
+        """Membership among those to whom events look the same."""
+        request, epoch = operation.request, context.known_epoch
+        values = self._known(operation, FramePlan).given_beneath(request.variables)
+        key = request.query, request.operation_name, values, context.viewer, epoch
+
+        def make() -> Callable[[Any], Awaitable[Frame]]:
+            # Its own, as it outlives whoever comes first.
+            own = self._make_context(context.viewer, FreshReads(self._reader, context.viewer))
+            own.known_epoch = epoch
+            making = self._making(operation, own, cast("CoreExecutor[Any]", self._executor(operation, own)))
+
+            def made(frame: Any) -> Awaitable[Frame]:
+                own.renew()
+                return making(frame)
+
+            return made
+
+        feed, viewer = context.feed, context.viewer
+        return self._groups.joined(key, make, lambda: feed.revision(viewer) if feed else 0)
+
+    def _making(
+        self, operation: Operation, context: Context, executor: CoreExecutor[Any]
+    ) -> Callable[[Any], Awaitable[Frame]]:
+        """The function that runs an operation on what its source yields."""
+        planned = self._planned(operation, FramePlan)
+
+        async def made(frame: Any) -> Frame:
+            answer = await self._frame(frame, executor, planned, operation, context)
+            self._on_frame()
+            return Frame(answer.json(), cursor_of(frame, context), isinstance(frame, Lagged))
+
+        return made
 
     async def _compiled(
         self, plan: QueryPlan, variables: VariableValues, operation: Operation, viewer: Viewer
@@ -272,11 +318,14 @@ class Executor:
         return await snapshot.versions() if self._versioned else None
 
     def _planned(self, operation: Operation, kind: type[T]) -> tuple[T, VariableValues] | None:
+        return self._known(operation, kind).plan(operation.request.variables)
+
+    def _known(self, operation: Operation, kind: type[T]) -> Planned[T]:
         plans, name = operation.document.plans, operation.request.operation_name
         if name not in plans:
             plans[name] = Planned(kind, self._graph, operation.node, operation.document.fragments)
         planned: Planned[T] = plans[name]
-        return planned.plan(operation.request.variables)
+        return planned
 
     async def _result(self, operation: Operation, context: Context) -> ExecutionResult:
         executor = self._executor(operation, context)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
+import orjson
 import structlog
 from graphql import (
     DirectiveNode,
@@ -12,6 +14,7 @@ from graphql import (
     FragmentDefinitionNode,
     GraphQLError,
     InlineFragmentNode,
+    Node,
     OperationDefinitionNode,
     SelectionSetNode,
     VariableNode,
@@ -64,6 +67,20 @@ class Planned(Generic[T]):
         plan = self._plans[choice]
         return None if plan is None else (plan, variables)
 
+    def given_beneath(self, given: Mapping[str, Any] | None) -> bytes:
+        """The values, as given, of those variables that stand beneath the root fields: JSON, the same for the same."""
+        values = {name: value for name, value in (given or {}).items() if name in self._beneath}
+        return orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
+
+    @cached_property
+    def _beneath(self) -> frozenset[str]:
+        root = self._graph.core.get_root_type(self._operation.operation)
+        names = set(_beneath_roots(self._operation.selection_set))
+        for fragment in self._fragments.values():
+            of_root = root is not None and fragment.type_condition.name.value == root.name
+            names.update(_beneath_roots(fragment.selection_set) if of_root else _named(fragment))
+        return frozenset(names)
+
     def _made(self, variables: VariableValues) -> T | None:
         try:
             return self._kind(self._graph, self._operation, self._fragments, variables)
@@ -90,6 +107,32 @@ def _directives(
             yield from selection.directives or ()
             if isinstance(selection, FieldNode | InlineFragmentNode):
                 pending.append(selection.selection_set)
+
+
+def _beneath_roots(chosen: SelectionSetNode) -> Iterator[str]:
+    """Variables beneath root fields; those in their own arguments are left out."""
+    pending = [*chosen.selections]
+    while pending:
+        selection = pending.pop()
+        for directive in selection.directives or ():
+            yield from _named(directive)
+        if isinstance(selection, InlineFragmentNode):
+            pending += selection.selection_set.selections
+        elif isinstance(selection, FieldNode) and selection.selection_set:
+            yield from _named(selection.selection_set)
+
+
+def _named(node: Node) -> Iterator[str]:
+    """All variables that stand somewhere in a node."""
+    pending: list[Any] = [node]
+    while pending:
+        match pending.pop():
+            case VariableNode(name=name):
+                yield name.value
+            case Node() as other:
+                pending += [getattr(other, key) for key in other.keys]
+            case list() | tuple() as nodes:
+                pending += nodes
 
 
 def _variables(directives: list[DirectiveNode]) -> Iterator[str]:

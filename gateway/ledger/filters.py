@@ -8,18 +8,20 @@ are few, and each is put together once. `c` is the complaint as it is now, `e` a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from gateway.ledger import search, visibility
 from gateway.ledger.database import Dialect, Sql
 from gateway.ledger.rows import CLOCK_BITS, clean, moment_text
 from gateway.ledger.statement import among, filled, placeholders, take
+from schema.agency import Agency
 from schema.clocks import ClockKind
 from schema.errors import BadUserInput
-from schema.events import EventKind
+from schema.events import Event, EventKind
 from schema.query import ComplaintFilter, EventFilter, Viewer
 
 #: Values in one list of a filter.
@@ -145,6 +147,50 @@ def event_conditions(filter: EventFilter, viewer: Viewer, agencies: Collection[s
         if code is not None:
             conditions.append(_WITHIN.format(column).format(*map(sql.bind, _within(clean(code)))))
     return [*conditions, _kinds(filter.kinds, viewer, sql)]
+
+
+def event_test(filter: EventFilter, agencies: Collection[str] | None) -> Callable[[Event], bool]:
+    """What `event_conditions` asks in SQL, as a test of an event that its viewer is told of at all.
+
+    Raises:
+        BadUserInput: a value can't be meant.
+    """
+    _checked(filter.agencies)
+    tests = [] if agencies is None else [_is_one_of("agency", agencies)]
+    for name, column in _EVENT_LISTS.items():
+        values = _checked(getattr(filter, name))
+        if values is not None:
+            tests.append(_is_one_of(column.removeprefix("e."), _texts(values)))
+    for code, name in ((_region_code(filter.region_code), "region_code"), (filter.category, "category")):
+        if code is not None:
+            tests.append(_is_within(name, clean(code)))
+    kinds = frozenset(filter.kinds)
+    if not tests:
+        return lambda event: event.kind in kinds
+    return lambda event: event.kind in kinds and all(test(event) for test in tests)
+
+
+def agencies_meant(filter: EventFilter, known: Mapping[str, Agency]) -> Collection[str] | None:
+    """The agencies that a filter's `agencies` and `levels` let through together; None when neither restricts."""
+    if filter.levels is None:
+        return filter.agencies
+    levels = [slug for slug, agency in known.items() if agency.level in filter.levels]
+    return levels if filter.agencies is None else [slug for slug in levels if slug in filter.agencies]
+
+
+def _is_one_of(name: str, values: Collection[str]) -> Callable[[Event], bool]:
+    get, wanted = attrgetter(name), frozenset(values)
+    return lambda event: get(event) in wanted
+
+
+def _is_within(name: str, code: str) -> Callable[[Event], bool]:
+    get, beneath = attrgetter(name), f"{code}."
+
+    def test(event: Event) -> bool:
+        value: str | None = get(event)
+        return value is not None and (value == code or value.startswith(beneath))
+
+    return test
 
 
 def _kinds(kinds: Collection[EventKind], viewer: Viewer, sql: Sql) -> str:

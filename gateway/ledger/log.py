@@ -26,7 +26,7 @@ SOURCE_CHANGED = "SOURCE_CHANGED"
 
 _COLUMNS = (
     "seq", "kind", "complaint_id", "agency", "version", "origin", "occurred_at", "recorded_at", "actor_role",
-    "actor_agency", "detail", "public_after",
+    "actor_agency", "detail", "status", "region_code", "classification", "category", "public_after",
 )  # fmt: skip
 
 _detail = msgspec.json.Decoder(EventDetail).decode
@@ -69,7 +69,8 @@ def source_changes(after: int, until: int) -> Statement:
 
 def event(row: Row) -> Event:
     """A row of `page`, without its complaint."""
-    seq, kind, complaint_id, agency, version, origin, occurred_at, recorded_at, role, actor, detail, told = row
+    seq, kind, complaint_id, agency, version, origin, occurred_at, recorded_at, role, actor, detail, *then, told = row
+    status, region_code, classification, category = then
     return Event(
         seq=seq,
         kind=EventKind(kind) if told else EventKind.CORRECTED,
@@ -81,6 +82,10 @@ def event(row: Row) -> Event:
         recorded_at=moment(recorded_at),
         actor=Actor(ActorRole(role), actor) if told and role is not None else None,
         detail=_detail(detail) if told else _WITHDRAWN,
+        status=status,
+        region_code=region_code,
+        classification=classification,
+        category=category,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.ledger import listing, log, statistics, visibility
 from gateway.ledger.database import Database, Dialect, Row
+from gateway.ledger.filters import agencies_meant
 from gateway.ledger.rows import COLUMNS, clean, complaint_from_row, moment
 from gateway.ledger.state import AGENCIES, HEAD, STAMPS, Head, Remembered, State, read, told
 from gateway.ledger.statement import Statement
@@ -195,7 +196,7 @@ class LedgerSnapshot:
         until = min(start + log.SCANNED, head.seq)
         if until <= start:
             return EventPage(events=(), end=max(after, until), has_more=False)
-        agencies = await self._agencies_meant(filter)
+        agencies = agencies_meant(filter, {} if filter.levels is None else await self.agencies())
         rows = await self._ask(log.page(filter, self.viewer, agencies, start, until, first + 1))
         told = await self._told(rows[:first])
         if len(rows) <= first:
@@ -208,12 +209,6 @@ class LedgerSnapshot:
             return []
         rows = await self._ask(Statement(_QUARANTINE, (clean(agency), first)))
         return [Quarantined(native_id=id, reason=reason, first_seen_at=moment(seen)) for id, reason, seen in rows]
-
-    async def _agencies_meant(self, filter: EventFilter) -> Collection[str] | None:
-        if filter.levels is None:
-            return filter.agencies
-        levels = [slug for slug, agency in (await self.agencies()).items() if agency.level in filter.levels]
-        return levels if filter.agencies is None else [slug for slug in levels if slug in filter.agencies]
 
     async def _told(self, rows: Sequence[Row]) -> tuple[Event, ...]:
         complaints = await self._stored({row[2] for row in rows if not log.is_withdrawal(row)})

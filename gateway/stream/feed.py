@@ -1,50 +1,175 @@
-"""Live events for one subscriber, pulled from the ledger page by page."""
+"""Live events for one subscriber: from the shared tail, and from the ledger where the tail does not go back so far."""
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+
+import structlog
 
 from gateway.stream.doorbell import Doorbell
-from gateway.stream.tail import Tail
-from schema.events import Event
+from gateway.stream.tail import TICK, Tail
+from gateway.stream.watch import Watch
+from schema.agency import Agency, SourceReport
+from schema.errors import LedgerError
+from schema.events import Event, Position
 from schema.ports import Reader
-from schema.query import EventFilter, Viewer
+from schema.query import EventFilter, EventPage, Viewer
 
-#: Events read at once. A subscriber holds no more than this, however slow it is.
+log = structlog.get_logger(__name__)
+
+#: Events that a subscriber takes at once. It holds no more than this, however slow it is.
 PAGE = 100
 #: A checkpoint is due after so many skipped events, or so many seconds.
 SKIPPED, QUIET = 500, 10.0
 
 
+class _Shared:
+    """What those who follow share, as long as there are any.
+
+    Attributes:
+        works: read the tail, and end everything when the hub goes down.
+    """
+
+    def __init__(self, tail: Tail) -> None:
+        self.tail = tail
+        self.followers = 0
+        self.works: list[asyncio.Task[None]] = []
+
+
 class LedgerFeed:
-    """`schema.ports.Feed`. The doorbell only wakes: order and completeness are the ledger's."""
+    """`schema.ports.Feed`. The doorbell only wakes: order and completeness are the ledger's.
+
+    Args:
+        closing: set when the hub goes down; whatever is followed then ends.
+        clock: seconds, for checkpoints.
+        tick: seconds between two looks at who is due one.
+    """
 
     def __init__(
-        self, reader: Reader, doorbell: Doorbell, tail: Tail, clock: Callable[[], float] = time.monotonic
+        self,
+        reader: Reader,
+        doorbell: Doorbell,
+        watch: Watch,
+        closing: asyncio.Event | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        tick: float = TICK,
     ) -> None:
         self._reader = reader
         self._doorbell = doorbell
-        self._tail = tail
+        self._watch = watch
+        self._closing = closing or asyncio.Event()
         self._clock = clock
+        self._tick = tick
+        self._shared: dict[Viewer, _Shared] = {}
 
-    async def follow(self, viewer: Viewer, filter: EventFilter, after: int) -> AsyncIterator[Event | int]:
-        read = told = after
-        told_at = self._clock()
-        while True:
-            async with self._reader.snapshot(viewer) as snapshot:
-                page = await snapshot.events(filter, read, PAGE)
-            # The snapshot is closed before the first event goes out: a slow subscriber holds no transaction open.
-            for event in page.events:
-                yield event
-                told, told_at = event.seq, self._clock()
-            read = max(read, page.end)
-            if read - told >= SKIPPED or (read > told and self._clock() - told_at >= QUIET):
-                yield read
-                told, told_at = read, self._clock()
-            if not page.has_more:
-                due_in = max(0.0, told_at + QUIET - self._clock()) if read > told else None
-                await self._doorbell.wait(beyond=read, timeout=due_in)
+    async def follow(self, viewer: Viewer, filter: EventFilter, after: Position) -> AsyncGenerator[Event | int, None]:
+        following = _Following(after.seq, self._clock)
+        with self._following(viewer, after.seq) as tail:
+            match = tail.match(filter)
+            # The tail may not know yet of an epoch that has just begun.
+            while tail.epoch < after.epoch and not self._closing.is_set():
+                await tail.wait(beyond=tail.end)
+            history = tail.history
+            while tail.epoch == after.epoch and tail.history is history and not self._closing.is_set():
+                page = tail.page(match, following.read, PAGE)
+                if page is None:
+                    page = await self._from_ledger(viewer, filter, Position(after.epoch, following.read))
+                    if page is None:
+                        return
+                revision = tail.revision
+                for event in page.events:
+                    if tail.revision != revision or self._closing.is_set():
+                        break
+                    following.told(event.seq)
+                    yield event
+                else:
+                    if (checkpoint := following.passed(page.end)) is not None:
+                        yield checkpoint
+                    if not page.has_more and tail.revision == revision:
+                        await tail.wait(beyond=following.read, due=following.due)
 
     def follow_sources(self, viewer: Viewer, agencies: Collection[str] | None) -> AsyncIterator[str]:
-        return self._tail.source_changes(agencies)
+        return self._follow_sources(viewer, self._watch.source_changes(agencies, self._closing.is_set))
+
+    def revision(self, viewer: Viewer) -> int:
+        shared = self._shared.get(viewer)
+        return 0 if shared is None else shared.tail.revision
+
+    def facts(self) -> tuple[Mapping[str, Agency] | None, Mapping[str, SourceReport] | None]:
+        return self._watch.agencies, self._watch.sources
+
+    async def _follow_sources(self, viewer: Viewer, changes: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
+        with self._following(viewer, self._doorbell.head.seq):
+            async with aclosing(changes):
+                async for slug in changes:
+                    yield slug
+
+    async def _from_ledger(self, viewer: Viewer, filter: EventFilter, after: Position) -> EventPage | None:
+        """The next page; None when not every event after `after` can be told any more, or not now."""
+        try:
+            # Closed before the first event goes out: a slow subscriber holds no transaction open.
+            async with self._reader.snapshot(viewer) as now:
+                if (await now.head()).epoch != after.epoch or await now.oldest() > after.seq + 1:
+                    return None
+                return await now.events(filter, after.seq, PAGE)
+        except (LedgerError, OSError) as error:
+            log.warning("feed.failed", error=type(error).__name__)
+            return None
+
+    @contextmanager
+    def _following(self, viewer: Viewer, after: int) -> Iterator[Tail]:
+        # The tail goes with the last who follows: what nobody reads on would grow old, and tell what is hidden by now.
+        shared = self._shared.get(viewer)
+        if shared is None:
+            tail = Tail(self._reader, viewer, self._doorbell, self._clock, self._tick)
+            shared = self._shared[viewer] = _Shared(tail)
+            shared.works = [asyncio.create_task(work) for work in (tail.run(after), self._expect_closing(tail))]
+        shared.followers += 1
+        try:
+            yield shared.tail
+        finally:
+            shared.followers -= 1
+            if not shared.followers:
+                del self._shared[viewer]
+                for work in shared.works:
+                    work.cancel()
+
+    async def _expect_closing(self, tail: Tail) -> None:
+        await self._closing.wait()
+        tail.wake()
+        self._watch.wake()
+
+
+class _Following:
+    """How far one subscriber is.
+
+    Attributes:
+        read: everything up to here was told, or matched nothing.
+    """
+
+    def __init__(self, after: int, clock: Callable[[], float]) -> None:
+        self.read = after
+        self._clock = clock
+        self._told = after
+        self._told_at = clock()
+
+    def told(self, seq: int) -> None:
+        """An event is told."""
+        self.read = self._told = seq
+        self._told_at = self._clock()
+
+    def passed(self, end: int) -> int | None:
+        """Up to `end` nothing more matched; returns a seq to be told instead of an event, when that is due."""
+        self.read = max(self.read, end)
+        if self.read - self._told < SKIPPED and (self.read == self._told or self._clock() < self.due):
+            return None
+        self.told(self.read)
+        return self.read
+
+    @property
+    def due(self) -> float:
+        """When, by the clock, the next checkpoint must be told; never, if nothing was skipped."""
+        return self._told_at + QUIET if self.read > self._told else float("inf")

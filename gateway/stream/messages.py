@@ -11,12 +11,18 @@ from gateway.execution.masking import Shown
 from gateway.execution.request import GraphQLRequest
 
 PROTOCOL = "graphql-transport-ws"
+NEXT_END = b"}"
 
 OperationId = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 
 
 class ConnectionInit(msgspec.Struct, frozen=True, tag_field="type", tag="connection_init"):
     payload: dict[str, Any] | None = None
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether it carries what an HTTP request has in its header `Authorization`."""
+        return any(value for name, value in (self.payload or {}).items() if name.lower() == "authorization")
 
 
 class Ping(msgspec.Struct, frozen=True, tag_field="type", tag="ping"):
@@ -63,9 +69,9 @@ def pong(payload: dict[str, Any] | None) -> bytes:
     return orjson.dumps({"type": "pong"} if payload is None else {"type": "pong", "payload": payload})
 
 
-def next_(id: str, answer: bytes) -> bytes:
-    """`answer` is the JSON of one result; only the envelope is this operation's own."""
-    return orjson.dumps({"type": "next", "id": id, "payload": orjson.Fragment(answer)})
+def next_head(id: str) -> bytes:
+    """What a `next` message begins with; the JSON of a result follows, then `NEXT_END`. The same for one operation."""
+    return b'{"type":"next","id":%b,"payload":' % orjson.dumps(id)
 
 
 def error(id: str, errors: list[Shown]) -> bytes:

@@ -19,8 +19,8 @@ SILENCE, REST = 30.0, 1.0
 class Relay:
     """Tells other hubs that the ledger has grown, and looks when they tell.
 
-    A ring carries no number that anybody would believe: another hub's ledger may be another one. It only makes the tail
-    look, and one that is lost is made up for by the tail's own look a second later.
+    A ring carries no number that anybody would believe: another hub's ledger may be another one. It only makes the
+    watch look, and one that is lost is made up for by its own look a second later.
 
     Args:
         look: reads the ledger's head, and rings this hub's own doorbell.

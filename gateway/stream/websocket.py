@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import aclosing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from typing import TypeAlias
 
-import msgspec
 import structlog
 from graphql import GraphQLError
 from starlette.types import Receive, Scope, Send
@@ -14,38 +15,23 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gateway.execution.document import Refused
 from gateway.execution.execute import SUBSCRIPTION, Answer, Ended, Executor, Operation, refusal
-from gateway.execution.masking import shown_exception
 from gateway.origins import Origins
 from gateway.stream import messages
+from gateway.stream.limits import StreamLimits, TooManyStreams
 from gateway.stream.messages import Complete, ConnectionInit, Message, Ping, Pong, Subscribe
+from gateway.stream.patience import PATIENCE, Patience, TooSlow, Watchdog
+from gateway.stream.protocol import SEND_NOW
 from gateway.telemetry import Metrics
 from schema.query import PUBLIC
 
 log = structlog.get_logger(__name__)
 
-#: Operations that one socket may run at once.
-MOST_OPERATIONS = 100
+#: Sends a message if it need not wait; else False.
+SendNow: TypeAlias = Callable[[bytes], bool]
+_NEVER: Mapping[str, SendNow] = {"send_now": lambda message: False}
+
 #: A close frame has no room for more, in bytes.
 _LONGEST_REASON = 123
-
-
-class Patience(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a socket waits, in seconds.
-
-    Attributes:
-        init: for connection_init.
-        ping: between two pings; whoever was silent since the one before is closed.
-        send: for a message to leave.
-        close: for a close frame to leave.
-    """
-
-    init: float = 3.0
-    ping: float = 15.0
-    send: float = 5.0
-    close: float = 1.0
-
-
-PATIENCE = Patience()
 
 
 class Close(Exception):
@@ -62,6 +48,7 @@ class SocketEndpoint:
 
     Args:
         closing: set when the hub goes down; every socket then closes with 1012.
+        watchdog: ends sends to clients that don't read.
     """
 
     def __init__(
@@ -70,13 +57,17 @@ class SocketEndpoint:
         origins: Origins,
         metrics: Metrics,
         closing: asyncio.Event,
+        watchdog: Watchdog,
+        limits: StreamLimits,
         patience: Patience = PATIENCE,
     ) -> None:
-        self._executor = executor
+        self.executor = executor
+        self.metrics = metrics
+        self.closing = closing
+        self.watchdog = watchdog
+        self.limits = limits
+        self.patience = patience
         self._origins = origins
-        self._metrics = metrics
-        self._closing = closing
-        self._patience = patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = WebSocket(scope, receive, send)
@@ -88,24 +79,33 @@ class SocketEndpoint:
             await socket.accept()
             return await socket.close(4406, f"Subprotocol not acceptable: speak {messages.PROTOCOL}")
         await socket.accept(subprotocol=messages.PROTOCOL)
-        self._metrics.sockets(+1)
         try:
-            await Connection(socket, self._executor, self._metrics, self._closing, self._patience).run()
+            with self.limits.take_socket(PUBLIC, _client(scope)):
+                await self._serve(socket, send)
+        except TooManyStreams as too_many:
+            await socket.close(1013, too_many.message)
+
+    async def _serve(self, socket: WebSocket, send: Send) -> None:
+        self.metrics.sockets(+1)
+        try:
+            await Connection(self, socket, send).run()
         finally:
-            self._metrics.sockets(-1)
+            self.metrics.sockets(-1)
 
 
 class Connection:
-    """One socket. Everything it does is a task of one group: the first that raises `Close` ends them all."""
+    """One socket. Everything it does is a task of one group: the first that raises `Close` ends them all.
 
-    def __init__(
-        self, socket: WebSocket, executor: Executor, metrics: Metrics, closing: asyncio.Event, patience: Patience
-    ) -> None:
+    Args:
+        send: the server's own. Starlette's, around it, would be a noticeable part of what a delivery costs.
+    """
+
+    def __init__(self, hub: SocketEndpoint, socket: WebSocket, send: Send) -> None:
+        self._hub = hub
         self._socket = socket
-        self._executor = executor
-        self._metrics = metrics
-        self._closing = closing
-        self._patience = patience
+        self._asgi_send = send
+        self._send_now: SendNow = socket.scope.get("extensions", {}).get(SEND_NOW, _NEVER)["send_now"]
+        self._client = _client(socket.scope)
         self._initialised = asyncio.Event()
         self._heard = True
         self._operations: dict[str, asyncio.Task[None]] = {}
@@ -117,33 +117,36 @@ class Connection:
             async with self._group as group:
                 for work in (self._read, self._expect_init, self._keep_alive, self._expect_closing):
                     group.create_task(work())
-        except* WebSocketDisconnect:
+        except* (WebSocketDisconnect, OSError):
             log.debug("socket.left")
         except* Close as closes:
             await self._close(_first(closes))
 
     async def _close(self, close: Close) -> None:
         try:
-            async with asyncio.timeout(self._patience.close):
+            async with asyncio.timeout(self._hub.patience.close):
                 await self._socket.close(close.code, close.reason)
         except (TimeoutError, WebSocketDisconnect, RuntimeError):
             log.debug("socket.gone", code=close.code)
 
     async def _expect_init(self) -> None:
         try:
-            async with asyncio.timeout(self._patience.init):
+            async with asyncio.timeout(self._hub.patience.init):
                 await self._initialised.wait()
         except TimeoutError:
             raise Close(4408, "Connection initialisation timeout") from None
 
     async def _expect_closing(self) -> None:
-        await self._closing.wait()
+        await self._hub.closing.wait()
+        if self._operations:
+            # Streams end by themselves, with a last frame that says where to go on.
+            await asyncio.wait(self._operations.values(), timeout=self._hub.patience.drain)
         raise Close(1012, "restarting, resume with your cursor")
 
     async def _keep_alive(self) -> None:
         await self._initialised.wait()
         while True:
-            await asyncio.sleep(self._patience.ping)
+            await asyncio.sleep(self._hub.patience.ping)
             if not self._heard:
                 raise Close(1013, "silent, resume with your cursor")
             self._heard = False
@@ -160,7 +163,7 @@ class Connection:
     async def _receive(self, message: Message) -> None:
         match message:
             case ConnectionInit():
-                await self._initialise()
+                await self._initialise(message)
             case Ping(payload=payload):
                 await self._send(messages.pong(payload))
             case Pong():
@@ -171,9 +174,13 @@ class Connection:
                 if task := self._operations.pop(id, None):
                     task.cancel()
 
-    async def _initialise(self) -> None:
+    async def _initialise(self, message: ConnectionInit) -> None:
         if self._initialised.is_set():
             raise Close(4429, "Too many initialisation requests")
+        if message.has_credentials:
+            # There is nobody yet whom the hub could recognise. To serve the public's view to somebody who believes to
+            # be known would be worse than to say so.
+            raise Close(4403, "Forbidden")
         self._initialised.set()
         await self._send(messages.ack())
 
@@ -182,50 +189,60 @@ class Connection:
             raise Close(4401, "Unauthorized")
         if id in self._operations:
             raise Close(4409, f"Subscriber for {id} already exists")
-        if len(self._operations) >= MOST_OPERATIONS:
-            problem = GraphQLError("Too many operations on one socket.", extensions={"code": "RATE_LIMITED"})
-            await self._send(messages.error(id, refusal([problem]).errors))
+        most = self._hub.limits.per_socket
+        if len(self._operations) >= most:
+            refused = _rate_limited(f"Too many operations on one socket: at most {most}.")
+            await self._send(messages.error(id, refused.errors))
             return
-        self._operations[id] = self._group.create_task(self._operate(message, id))
-
-    async def _operate(self, message: Subscribe, id: str) -> None:
-        """Runs one operation. Whatever is wrong with it, its neighbours live on."""
         try:
-            last = await self._run(self._executor.prepare(message.payload), id)
+            operation = self._hub.executor.prepare(message.payload)
         except Refused as refused:
-            self._metrics.answered("websocket", "unknown", "refused")
-            last = refusal(refused.errors)
-        except (Close, WebSocketDisconnect):
-            raise
-        except Exception as error:
-            last = Answer(errors=[shown_exception(error)], refused=True)
-        await self._finish(id, last)
+            self._hub.metrics.answered("websocket", "unknown", "refused")
+            await self._send(messages.error(id, refusal(refused.errors).errors))
+            return
+        work = self._stream if operation.kind is SUBSCRIPTION else self._answer
+        self._operations[id] = self._group.create_task(work(operation, id))
 
-    async def _run(self, operation: Operation, id: str) -> Answer:
-        return await (self._stream if operation.kind is SUBSCRIPTION else self._answer)(operation, id)
-
-    async def _answer(self, operation: Operation, id: str) -> Answer:
+    async def _answer(self, operation: Operation, id: str) -> None:
+        """Runs one operation. Whatever is wrong with it, its neighbours live on."""
         started = time.perf_counter()
-        answer = await self._executor.execute(operation, PUBLIC)
-        self._metrics.answered("websocket", operation.kind.value, answer.outcome, time.perf_counter() - started)
+        answer = await self._hub.executor.execute(operation, PUBLIC)
+        self._hub.metrics.answered("websocket", operation.kind.value, answer.outcome, time.perf_counter() - started)
         if not answer.refused:
-            await self._send(messages.next_(id, answer.json()))
-        return answer
+            await self._send(messages.next_head(id) + answer.json() + messages.NEXT_END)
+        await self._finish(id, answer)
 
-    async def _stream(self, operation: Operation, id: str) -> Answer:
-        """Sends frame after frame; the answer that is returned says how it ended."""
-        last = Answer()
-        self._metrics.streams("websocket", +1)
+    async def _stream(self, operation: Operation, id: str) -> None:
+        """Sends frame after frame, then how it ended. As few awaits lie between a frame and the wire as can be."""
+        head, last, lagged, send_now = messages.next_head(id), Answer(), False, self._send_now
         try:
-            async with aclosing(self._executor.subscribe(operation, PUBLIC)) as frames:
-                async for frame in frames:
-                    await self._send(messages.next_(id, frame.body))
+            with self._counted():
+                async with aclosing(self._hub.executor.subscribe(operation, PUBLIC)) as frames:
+                    async for frame in frames:
+                        lagged = frame.lagged
+                        message = head + frame.body + messages.NEXT_END
+                        if not send_now(message):
+                            await self._send(message)
         except Ended as ended:
             last = ended.answer
-        finally:
-            self._metrics.streams("websocket", -1)
-        self._metrics.answered("websocket", "subscription", last.outcome)
-        return last
+        except TooManyStreams as too_many:
+            last = _rate_limited(too_many.message)
+        self._hub.metrics.answered("websocket", "subscription", last.outcome)
+        if self._hub.closing.is_set():
+            # A client that were told `complete` would not come back.
+            return
+        if lagged:
+            raise Close(1012, "resume with your cursor")
+        await self._finish(id, last)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._hub.limits.take(PUBLIC, self._client):
+            self._hub.metrics.streams("websocket", +1)
+            try:
+                yield
+            finally:
+                self._hub.metrics.streams("websocket", -1)
 
     async def _finish(self, id: str, last: Answer) -> None:
         # The id is free before the client hears that it is, so that it can be used again at once.
@@ -234,10 +251,14 @@ class Connection:
 
     async def _send(self, message: bytes) -> None:
         try:
-            async with asyncio.timeout(self._patience.send):
-                await self._socket.send_text(message.decode())
-        except TimeoutError:
+            await self._hub.watchdog.send(self._asgi_send, {"type": "websocket.send", "text": message.decode()})
+        except TooSlow:
             raise Close(1013, "slow, resume with your cursor") from None
+
+
+def _client(scope: Scope) -> str:
+    address = scope.get("client")
+    return address[0] if address else ""
 
 
 def _message(text: str | None) -> Message:
@@ -247,6 +268,10 @@ def _message(text: str | None) -> Message:
         return messages.message_of(text)
     except ValueError as error:
         raise Close(4400, f"Invalid message: {error}") from error
+
+
+def _rate_limited(message: str) -> Answer:
+    return refusal([GraphQLError(message, extensions={"code": "RATE_LIMITED"})])
 
 
 def _first(closes: BaseExceptionGroup[Close]) -> Close:

@@ -24,6 +24,7 @@ class Context:
         on_ahead: told of an authentic cursor beyond the head; the ledger begins a new epoch.
         after: takes the place of a subscription's argument `after`.
         outdated: ids of complaints whose mirror is older than this operation asked for.
+        known_epoch: the ledger's epoch, once it was read.
     """
 
     viewer: Viewer
@@ -34,29 +35,29 @@ class Context:
     on_ahead: Callable[[Position], Awaitable[object]] | None = None
     after: str | None = None
     outdated: set[str] = field(default_factory=set, init=False)
-    _epoch: str | None = field(default=None, init=False)
+    known_epoch: str | None = field(default=None, init=False)
     _agencies: Mapping[str, Agency] | None = field(default=None, init=False)
     _sources: Mapping[str, SourceReport] | None = field(default=None, init=False)
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def epoch(self) -> str:
         """The ledger's epoch, read once: event cursors of another one can't be continued."""
-        if self._epoch is None:
-            self._epoch = (await self.snapshot.head()).epoch
-        return self._epoch
+        if self.known_epoch is None:
+            self.known_epoch = (await self.snapshot.head()).epoch
+        return self.known_epoch
 
     async def begin_anew(self, ahead: Position) -> None:
         """Tells of a cursor that we gave out and the ledger does not know: an older copy was put back under us."""
         if self.on_ahead is not None:
             await self.on_ahead(ahead)
-            self._epoch = None
+            self.known_epoch = None
             await self.epoch()
 
     def event_cursor(self, seq: int) -> str:
         """The cursor of an event of this ledger; `epoch` was awaited before."""
-        if self._epoch is None:
+        if self.known_epoch is None:
             raise RuntimeError("The epoch was not read before an event was answered.")
-        return self.cursors.seal_event(Position(self._epoch, seq))
+        return self.cursors.seal_event(Position(self.known_epoch, seq))
 
     async def agencies(self) -> Mapping[str, Agency]:
         """All agencies by slug, read once."""
@@ -82,9 +83,13 @@ class Context:
     async def _later(self, slug: str) -> Agency | None:
         return (await self.agencies()).get(slug)
 
-    def forget(self) -> None:
-        """Lets go of what was read: the next frame of a stream reads anew."""
-        self._agencies = self._sources = None
+    def renew(self) -> None:
+        """For the next frame of a stream: agencies and reports as the feed knows them, or else to be read anew."""
+        self._agencies, self._sources = self.feed.facts() if self.feed is not None else (None, None)
+
+    def report(self, slug: str) -> SourceReport | None:
+        """The health of an agency's source, if the reports were read before."""
+        return None if self._sources is None else self._sources.get(slug)
 
 
 #: The first word of every resolver that needs more than its record.

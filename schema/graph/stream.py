@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
 from enum import StrEnum
 from typing import Annotated, TypeVar, Union
@@ -12,6 +13,7 @@ import strawberry
 from schema import agency as records
 from schema import events as facts
 from schema.errors import BadCursor, BadUserInput
+from schema.events import Position
 from schema.graph.agency import covered
 from schema.graph.conditions import MOST_VALUES
 from schema.graph.context import Context, Info
@@ -34,6 +36,9 @@ from schema.graph.positions import GapReason, gap_after
 from schema.ports import Feed
 
 T = TypeVar("T")
+
+#: The longest that a client is asked to stay away when a stream ends, in seconds.
+MOST_RETRY = 5
 
 
 @described(
@@ -101,19 +106,38 @@ async def follow_events(
     after: Annotated[
         str | None, strawberry.argument(description="Any event cursor, `asOf` included; without it, live only.")
     ] = strawberry.UNSET,
-) -> AsyncGenerator[StreamPosition | facts.Event | Checkpoint, None]:
+) -> AsyncGenerator[StreamPosition | facts.Event | Checkpoint | Lagged, None]:
     context = info.context
     wanted = event_filter(context.viewer, filter)
     feed = _feed(context)
+    # An empty Last-Event-ID is none; an empty `after` is a cursor that was lost.
     start, position = await _begin(context, context.after or given(after))
     yield position
-    frames = feed.follow(context.viewer, wanted, start)
+    frames, last = feed.follow(context.viewer, wanted, start), start.seq
     try:
         async for frame in frames:
-            context.forget()
-            yield Checkpoint(cursor=context.event_cursor(frame)) if isinstance(frame, int) else frame
+            if isinstance(frame, int):
+                last = frame
+                yield Checkpoint(cursor=context.event_cursor(frame))
+            else:
+                last = frame.seq
+                context.renew()
+                yield frame
     finally:
         await _close(frames)
+    # Not all at once: who listens shall not come back all at once.
+    retry = 1 + secrets.randbelow(MOST_RETRY)
+    yield Lagged(cursor=context.event_cursor(last), reason=LagReason.RESTART, retry_after_seconds=retry)
+
+
+def made_of(frame: object, context: Context) -> tuple[object, ...] | None:
+    """The records by which a frame is the same for all who asked the same; None for one that is a subscriber's own."""
+    if isinstance(frame, facts.Event):
+        return (frame,)
+    if isinstance(frame, records.Agency):
+        report = context.report(frame.id)
+        return None if report is None else (frame, report)
+    return None
 
 
 def cursor_of(frame: object, context: Context) -> str | None:
@@ -123,17 +147,21 @@ def cursor_of(frame: object, context: Context) -> str | None:
     return frame.cursor if isinstance(frame, StreamPosition | Checkpoint | Lagged) else None
 
 
-async def _begin(context: Context, after: str | None) -> tuple[int, StreamPosition]:
+async def _begin(context: Context, after: str | None) -> tuple[Position, StreamPosition]:
     """Where to start, and the frame that says so."""
     # First, because a cursor beyond the head begins a new epoch.
     start, gap = await _resumed(context, after)
-    await context.epoch()
+    epoch = await context.epoch()
     # Between what the viewer could see last and the true head lies nothing for him, so nothing is told twice.
     newest = await context.snapshot.stamp()
     head = context.cursors.seal_event(newest)
+    if newest.epoch != epoch:
+        # Another one began between the two questions.
+        context.known_epoch = newest.epoch
+        start, gap = None, gap or (None if after is None else GapReason.EPOCH_CHANGED)
     if after is None or start is None:
-        return newest.seq, StreamPosition(cursor=head, recovered=gap is None, gap=gap, head=head)
-    return start, StreamPosition(cursor=after, recovered=True, gap=None, head=head)
+        return newest, StreamPosition(cursor=head, recovered=gap is None, gap=gap, head=head)
+    return Position(epoch, start), StreamPosition(cursor=after, recovered=True, gap=None, head=head)
 
 
 async def _resumed(context: Context, after: str | None) -> tuple[int | None, GapReason | None]:
@@ -161,11 +189,12 @@ async def follow_agencies(
     # Listening starts before the present state is read: what changes meanwhile comes again, and nothing is missed.
     changed = asyncio.ensure_future(anext(changes, None))
     try:
+        context.renew()
         for agency in covered(await context.agencies(), slugs, None):
             yield agency
         while (slug := await changed) is not None:
             changed = asyncio.ensure_future(anext(changes, None))
-            context.forget()
+            context.renew()
             now = (await context.agencies()).get(slug)
             if now is not None:
                 yield now

@@ -15,18 +15,22 @@ import strawberry
 from gateway.app import build_app
 from gateway.cache.answers import AnswerCache
 from gateway.cache.memory import Memory
+from gateway.connection import Connection
 from gateway.execution.execute import Executor
 from gateway.fastlane import Lane
 from gateway.health import Health
 from gateway.origins import Origins
+from gateway.pages.site import Site
 from gateway.server import Server, listen
 from gateway.stream.doorbell import Doorbell
-from gateway.stream.tail import Tail
-from gateway.stream.websocket import Patience
+from gateway.stream.limits import StreamLimits
+from gateway.stream.patience import Patience
+from gateway.stream.watch import Watch
 from gateway.telemetry import Metrics
-from schema.agency import SourceReport, SourceState
+from schema.agency import Agency, SourceReport, SourceState
 from schema.errors import AmbiguousTrackingId, BadCursor
 from schema.events import Position
+from schema.graph.stream import Checkpoint, Lagged, LagReason
 from schema.ports import Dependencies, Versions
 from schema.query import Viewer
 
@@ -82,6 +86,12 @@ class Subscription:
             left.set()
 
     @strawberry.subscription
+    async def until_closing(self, info: strawberry.Info[Any, None]) -> AsyncGenerator[str, None]:
+        yield "first"
+        await info.context.closing.wait()
+        yield "last"
+
+    @strawberry.subscription
     async def flood(self, info: strawberry.Info[Any, None]) -> AsyncGenerator[str, None]:
         left: asyncio.Event = info.context.left
         try:
@@ -89,6 +99,18 @@ class Subscription:
                 yield "x" * 200_000
         finally:
             left.set()
+
+    @strawberry.subscription
+    async def numbers(
+        self, info: strawberry.Info[Any, None], after: str | None = None, most: int = 3
+    ) -> AsyncGenerator[Checkpoint, None]:
+        start = int(info.context.after or after or 0)
+        for number in range(start, most):
+            yield Checkpoint(cursor=str(number + 1))
+
+    @strawberry.subscription
+    async def lags(self) -> AsyncGenerator[Lagged, None]:
+        yield Lagged(cursor="7", reason=LagReason.RESTART, retry_after_seconds=1)
 
     @strawberry.subscription
     async def breaks(self) -> AsyncGenerator[int, None]:
@@ -114,6 +136,9 @@ class SmallSnapshot:
         if self._ledger.fails:
             raise OSError("the disk is gone")
         return Position("e", self._ledger.seq)
+
+    async def agencies(self) -> Mapping[str, Agency]:
+        return {}
 
     async def sources(self) -> Mapping[str, SourceReport]:
         return self._ledger.reports
@@ -155,30 +180,36 @@ class Front:
         origins: tuple[str, ...] = (),
         patience: Patience = Patience(),  # noqa: B008 - frozen
         *,
+        limits: StreamLimits | None = None,
         cached: bool = False,
+        site: Site | None = None,
     ) -> None:
         self.ledger = SmallLedger()
         self.metrics = Metrics()
         self.closing = asyncio.Event()
         self.left = asyncio.Event()
-        self.tail = Tail(self.ledger, Doorbell(), self.metrics.ledger)
+        self.watch = Watch(self.ledger, Doorbell(), self.metrics.ledger)
         graph = strawberry.Schema(Query, Mutation, Subscription)
         self.executor = Executor(
             graph,
             self.ledger,
-            lambda viewer, snapshot: SimpleNamespace(viewer=viewer, snapshot=snapshot, left=self.left),
+            lambda viewer, snapshot: SimpleNamespace(
+                viewer=viewer, snapshot=snapshot, left=self.left, closing=self.closing
+            ),
             lambda hit: self.metrics.document(hit=hit),
         )
         self.cache = AnswerCache(self.ledger, self.ledger, Memory(1_000_000)) if cached else None
         self.app = build_app(
             executor=self.executor,
-            health=Health(self.ledger, self.tail, self._pending, clock=iter(range(0, 10_000, 2)).__next__),
+            health=Health(self.ledger, self.watch, self._pending, clock=iter(range(0, 10_000, 2)).__next__),
             metrics=self.metrics,
             origins=Origins(origins),
             closing=self.closing,
-            background={"tail": self.tail.run},
+            background={"watch": self.watch.run},
             patience=patience,
+            limits=limits,
             cache=self.cache,
+            site=site,
         )
 
     async def _pending(self) -> list[str]:
@@ -197,7 +228,7 @@ class Front:
             listen("127.0.0.1", 0),
             self.closing,
             lambda _: started.set(),
-            protocol=Lane(self.app).protocol() if fast else "httptools",
+            protocol=Lane(self.app).protocol() if fast else Connection,
             handle_signals=False,
         )
         serving = asyncio.create_task(server.run_until_stopped())

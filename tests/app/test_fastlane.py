@@ -52,6 +52,8 @@ REQUESTS = {
     "again": (post(),),
     "keep-alive": (post(headers=b"Connection: keep-alive\r\n"),),
     "types": (post(headers=b"Accept: application/graphql-response+json\r\nAccept-Encoding: gzip, br\r\n"),),
+    "takes streams too": (post(headers=b"Accept: application/json, text/event-stream, multipart/mixed\r\n"),),
+    "takes streams alone": (post(headers=b"Accept: text/event-stream\r\n"),),
     "origin": (post(headers=b"Origin: https://a.example\r\n"),),
     "evil origin": (post(headers=b"Origin: https://evil.example\r\n"),),
     "must be packed": (post(headers=b"Accept-Encoding: gzip, identity;q=0\r\n"),),

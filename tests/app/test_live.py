@@ -26,7 +26,7 @@ from gateway.origins import Origins
 from gateway.server import Server, listen
 from gateway.stream.doorbell import Doorbell
 from gateway.stream.feed import LedgerFeed
-from gateway.stream.tail import Tail
+from gateway.stream.watch import Watch
 from gateway.telemetry import Metrics
 from schema.agency import Agency, AgencyLevel
 from schema.complaint import Complaint, complaint_id
@@ -110,12 +110,12 @@ async def hub(url: str, folder: Path) -> AsyncIterator[Hub]:
     witness, closing, started = Witness(folder / "witness.json"), asyncio.Event(), asyncio.Event()
     async with open_database(url) as database, open_writer(database, witness, lambda: NOW) as writer:
         reader, doorbell, metrics = LedgerReader(database), Doorbell(), Metrics()
-        tail = Tail(reader, doorbell, metrics.ledger)
-        feed = LedgerFeed(reader, doorbell, tail)
+        watch = Watch(reader, doorbell, metrics.ledger)
+        feed = LedgerFeed(reader, doorbell, watch, closing)
         cursors = SealedCursors(key_from_secret("a secret for this one test alone"))
-        writer.on_commit(lambda head: doorbell.ring(head.seq))
+        writer.on_commit(doorbell.ring)
         await writer.register([BALI])
-        await tail.look()
+        await watch.look()
 
         def context(viewer: Viewer, snapshot: Snapshot) -> Context:
             return Context(viewer, snapshot, cursors, lambda: NOW, feed)
@@ -125,11 +125,11 @@ async def hub(url: str, folder: Path) -> AsyncIterator[Hub]:
 
         app = build_app(
             executor=Executor(build(), reader, context),
-            health=Health(reader, tail, pending),
+            health=Health(reader, watch, pending),
             metrics=metrics,
             origins=Origins(),
             closing=closing,
-            background={"tail": tail.run},
+            background={"watch": watch.run},
         )
         server = Server(app, listen("127.0.0.1", 0), closing, lambda _: started.set(), handle_signals=False)
         serving = asyncio.create_task(server.run_until_stopped())

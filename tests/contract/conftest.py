@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import asyncpg
 import pytest
 
-from gateway.ledger.database import Database, open_database
+from gateway.ledger.database import Database, open_database, sqlite_path
 from gateway.ledger.reader import LedgerReader
 from gateway.ledger.witness import Witness
 from gateway.ledger.writer import open_writer
@@ -34,6 +34,9 @@ from schema.events import Change, EventDraft, EventKind, EventOrigin
 from schema.status import ActorRole, ComplaintStatus
 
 _NUMBERS = itertools.count(1)
+
+#: Copies a database; what it returns puts the copy back.
+Copy = Callable[[str], Awaitable[Callable[[], Awaitable[None]]]]
 
 START = datetime(2021, 1, 1, tzinfo=UTC)
 
@@ -175,3 +178,43 @@ async def _copied(server: Callable[[str], str], template: str) -> AsyncIterator[
         await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
         await admin.close()
+
+
+@pytest.fixture
+def copied_by_hand(tmp_path: Path) -> Copy:
+    """Copies the database at an address with no command of ours; what it returns puts the copy back the same way."""
+
+    async def copy(url: str) -> Callable[[], Awaitable[None]]:
+        path = sqlite_path(url)
+        return await _copy_database(url) if path is None else _copy_file(path, tmp_path / "copy.db")
+
+    return copy
+
+
+def _copy_file(path: Path, copy: Path) -> Callable[[], Awaitable[None]]:
+    shutil.copy(path, copy)
+
+    async def put_back() -> None:
+        shutil.copy(copy, path)
+
+    return put_back
+
+
+async def _copy_database(url: str) -> Callable[[], Awaitable[None]]:
+    name = url.partition("?")[0].rpartition("/")[2]
+    admin = url.replace(f"/{name}", "/postgres", 1)
+    await _execute(admin, f"CREATE DATABASE {name}_copy TEMPLATE {name}")
+
+    async def put_back() -> None:
+        await _execute(admin, f"DROP DATABASE {name} WITH (FORCE)")
+        await _execute(admin, f"CREATE DATABASE {name} TEMPLATE {name}_copy")
+
+    return put_back
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-import pytest
-
-from gateway.ledger.database import sqlite_path
 from schema.events import Position
 
 Copy = Callable[[], Awaitable[Callable[[], Awaitable[None]]]]
-
-
-@pytest.fixture
-def copied_by_hand(database_url: str, tmp_path: Path) -> Copy:
-    """Copies the database with no command of ours; what it returns puts the copy back the same way."""
-
-    async def copy() -> Callable[[], Awaitable[None]]:
-        path = sqlite_path(database_url)
-        if path is not None:
-            return _copy_file(path, tmp_path / "copy.db")
-        return await _copy_database(database_url)
-
-    return copy
 
 
 async def test_a_ledger_that_only_grew_keeps_its_epoch(database_url: str, ledger_at: Any) -> None:
@@ -39,7 +21,7 @@ async def test_a_ledger_that_only_grew_keeps_its_epoch(database_url: str, ledger
 
 async def test_a_head_below_what_was_seen(database_url: str, ledger_at: Any, copied_by_hand: Copy) -> None:
     first = await _grown(database_url, ledger_at, range(10))
-    put_back = await copied_by_hand()
+    put_back = await copied_by_hand(database_url)
     await _grown(database_url, ledger_at, range(10, 15))
     await put_back()
     head = await _grown(database_url, ledger_at, range(0))
@@ -52,7 +34,7 @@ async def test_other_events_under_numbers_that_were_seen(
 ) -> None:
     # A client is at 15; the database is put back to 10 and grows to 18 where this hub does not look.
     await _grown(database_url, ledger_at, range(10))
-    put_back = await copied_by_hand()
+    put_back = await copied_by_hand(database_url)
     client = await _grown(database_url, ledger_at, range(10, 15))
     await put_back()
     elsewhere = await _grown(database_url, ledger_at, range(20, 28), witness="elsewhere")
@@ -64,7 +46,7 @@ async def test_two_restores_of_one_backup_are_two_epochs(
     database_url: str, ledger_at: Any, copied_by_hand: Copy
 ) -> None:
     await _grown(database_url, ledger_at, range(3))
-    put_back = await copied_by_hand()
+    put_back = await copied_by_hand(database_url)
     epochs = set()
     for turn in range(3):
         head = await _grown(database_url, ledger_at, range(10 * turn + 10, 10 * turn + 15))
@@ -77,7 +59,7 @@ async def test_two_hubs_of_one_database_agree_on_the_new_epoch(
     database_url: str, ledger_at: Any, copied_by_hand: Copy
 ) -> None:
     await _grown(database_url, ledger_at, range(3))
-    put_back = await copied_by_hand()
+    put_back = await copied_by_hand(database_url)
     await _grown(database_url, ledger_at, range(3, 6), witness="one")
     await _grown(database_url, ledger_at, range(6, 9), witness="two")
     await put_back()
@@ -121,32 +103,3 @@ async def _grown(url: str, ledger_at: Any, numbers: range, witness: str = "witne
             await ledger.put(*map(ledger.complaint, numbers))
         [[epoch, seq]] = await ledger.database.fetch("SELECT epoch, seq FROM head")
     return Position(epoch, seq)
-
-
-def _copy_file(path: Path, copy: Path) -> Callable[[], Awaitable[None]]:
-    shutil.copy(path, copy)
-
-    async def put_back() -> None:
-        shutil.copy(copy, path)
-
-    return put_back
-
-
-async def _copy_database(url: str) -> Callable[[], Awaitable[None]]:
-    name = url.partition("?")[0].rpartition("/")[2]
-    admin = url.replace(f"/{name}", "/postgres", 1)
-    await _execute(admin, f"CREATE DATABASE {name}_copy TEMPLATE {name}")
-
-    async def put_back() -> None:
-        await _execute(admin, f"DROP DATABASE {name} WITH (FORCE)")
-        await _execute(admin, f"CREATE DATABASE {name} TEMPLATE {name}_copy")
-
-    return put_back
-
-
-async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

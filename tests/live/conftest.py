@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.browser import browser
 from tests.live.demo import SMALL, Demo
+
+__all__ = ["browser"]  # a fixture too
 
 HERE = Path(__file__).parent
 

@@ -20,7 +20,7 @@ WORDS = {
     "result": {"hit", "miss", "confirmed", "shared", "made", "joined", "stale"},
     "agency": set(SLUGS),
     "state": {state.value for state in SourceState},
-    "task": {"tail", "clocks", *(f"poll {slug}" for slug in SLUGS)},
+    "task": {"watch", "clocks", *(f"poll {slug}" for slug in SLUGS)},
 }
 
 
@@ -30,7 +30,7 @@ def test_live_and_ready(demo: Demo) -> None:
     ready = demo.hub.client.get("/health/ready")
     assert ready.status_code == 200
     told = ready.json()
-    assert (told["status"], told["database"], told["migrations"], told["tail"]) == ("ready", "ok", "ok", "ok")
+    assert (told["status"], told["database"], told["migrations"], told["watch"]) == ("ready", "ok", "ok", "ok")
     assert told["ledger"]["head"] > 10_000
     assert set(told["agencies"]) == set(SLUGS)
     assert all({"state", "asOf", "lagSeconds"} == set(source) for source in told["agencies"].values())

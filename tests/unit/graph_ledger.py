@@ -229,8 +229,8 @@ class LiveList:
         self.followed: list[tuple[Any, ...]] = []
         self.closed = False
 
-    async def follow(self, viewer: Viewer, filter: EventFilter, after: int) -> AsyncIterator[Event | int]:
-        self.followed.append((filter, after))
+    async def follow(self, viewer: Viewer, filter: EventFilter, after: Position) -> AsyncIterator[Event | int]:
+        self.followed.append((filter, after.seq))
         try:
             for frame in self.frames:
                 yield frame
@@ -241,6 +241,12 @@ class LiveList:
         self.followed.append((agencies,))
         for slug in self.changes:
             yield slug
+
+    def revision(self, viewer: Viewer) -> int:
+        return 0
+
+    def facts(self) -> tuple[None, None]:
+        return None, None
 
 
 def event(seq: int, kind: EventKind = EventKind.SUBMITTED, about: Complaint | None = None, **fields: Any) -> Event:
