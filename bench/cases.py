@@ -1,4 +1,4 @@
-"""What is asked: eight cases, and how each request of an uncached one differs from all before it."""
+"""What is asked: nine cases, and how each request of an uncached one differs from all before it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def _document(text: str) -> str:
     return json.dumps(text.replace("ROW", _ROW).replace("FULL", _FULL))
 
 
-_LIST300 = _document("query List($after:String!){complaints(first:300,after:$after){nodes{FULL}}}")
+_LIST300 = _document("query List($after:String!){complaints(first:300,after:$after){nodes{ROW}}}")
+_TIMELINES = _document("query Moves($after:String!){complaints(first:300,after:$after){nodes{FULL}}}")
 _LIST50 = _document(
     "query Table($agency:ID!,$after:String!){complaints(first:50,after:$after,filter:{agencies:[$agency]}){nodes{ROW}}}"
 )
@@ -124,6 +125,10 @@ def _list300(pool: Pool, n: int) -> bytes:
     return _asked(_LIST300, f'{{"after":"{pool.cursors[n % len(pool.cursors)]}"}}')
 
 
+def _timelines(pool: Pool, n: int) -> bytes:
+    return _asked(_TIMELINES, f'{{"after":"{pool.cursors[n % len(pool.cursors)]}"}}')
+
+
 def _list50(pool: Pool, n: int) -> bytes:
     agency = AGENCIES[n % len(AGENCIES)].id
     return _asked(_LIST50, f'{{"agency":"{agency}","after":"{pool.cursors[n % len(pool.cursors)]}"}}')
@@ -152,6 +157,7 @@ def _new_document(pool: Pool, n: int) -> bytes:
 CASES = (
     Case("list50", _list50, _positions),
     Case("list300", _list300, _positions),
+    Case("list300_timeline", _timelines, _positions),
     Case("page20", _page20, _positions),
     Case("by_id", _by_id, _positions),
     Case("statistics", _statistics, lambda pool: len(_CHOICES) * len(_SIZES)),

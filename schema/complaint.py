@@ -10,6 +10,7 @@ from base64 import b32encode
 from collections.abc import Sequence
 from datetime import date, datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import TypeVar
 
 import msgspec
@@ -313,9 +314,12 @@ class Rejected(msgspec.Struct, frozen=True, kw_only=True):
     shape: str = ""
 
 
+_occurred_at = attrgetter("occurred_at")
+
+
 def by_time(entries: Sequence[Dated]) -> list[Dated]:
     """Entries of a history, oldest first by the agency's clock."""
-    return sorted(entries, key=lambda entry: entry.occurred_at)
+    return sorted(entries, key=_occurred_at)
 
 
 def complaint_id(agency: str, native_id: str, generation: int = 0) -> str:

@@ -31,15 +31,27 @@ _MOST_VIEWERS = 1_000
 class Flight:
     """The making of one answer, that everybody waits for who asks the same meanwhile.
 
+    Whoever asked first makes it as a part of the own request: a task for it would cost as much as a small answer.
+
     Attributes:
         mark: of the ledger, before the flight began to read.
     """
 
-    __slots__ = ("mark", "task")
+    __slots__ = ("_landing", "mark")
 
-    def __init__(self, mark: Hashable, task: asyncio.Task[Entry | Answer]) -> None:
+    def __init__(self, mark: Hashable) -> None:
         self.mark = mark
-        self.task = task
+        self._landing: asyncio.Future[Entry | Answer | None] | None = None
+
+    async def landed(self) -> Entry | Answer | None:
+        """What it brings; None: its maker was cancelled or failed, and somebody else has to make it."""
+        if self._landing is None:
+            self._landing = asyncio.get_running_loop().create_future()
+        return await asyncio.shield(self._landing)
+
+    def land(self, brought: Entry | Answer | None) -> None:
+        if self._landing is not None:
+            self._landing.set_result(brought)
 
 
 class AnswerCache:
@@ -75,6 +87,7 @@ class AnswerCache:
         self._clock = clock
         self._wall = wall
         self._flights: dict[bytes, Flight] = {}
+        self._refreshing: set[asyncio.Task[Entry | Answer]] = set()
         self._versions: dict[Viewer, tuple[Hashable, Versions]] = {}
         self._reading = asyncio.Lock()
 
@@ -95,27 +108,24 @@ class AnswerCache:
                 return true
             if self._stale and self._clock() - entry.confirmed_at <= self._stale:
                 if key not in self._flights:
-                    self._begin(key, viewer, execute, mark)
+                    self._refresh(key, viewer, execute, mark)
                 self.looks["stale"] += 1
                 return entry
         return await self._made(key, viewer, execute, mark)
 
     async def _made(self, key: bytes, viewer: Viewer, execute: Execute, mark: Hashable) -> Entry | Answer:
-        flight = self._flights.get(key)
-        if flight is not None and flight.mark != mark:
+        while (flight := self._flights.get(key)) is not None:
+            brought = await flight.landed()
+            if flight.mark == mark and brought is not None:
+                self.looks["joined"] += 1
+                return brought
             # It began before we asked, and the ledger has moved since: what it brings may be older than what our client
             # already knows. Whatever flies after it began later than we asked.
-            await asyncio.wait([flight.task])
             mark = await self._freshness.look()
             entry = self.memory.get(key)
             if entry is not None and (true := self._true(entry, viewer, mark)) is not None:
                 return true
-            flight = self._flights.get(key)
-        if flight is None:
-            flight = self._begin(key, viewer, execute, mark)
-        else:
-            self.looks["joined"] += 1
-        return await asyncio.shield(flight.task)
+        return await self._fly(self._begun(key, mark), key, viewer, execute)
 
     def _true(self, entry: Entry, viewer: Viewer, mark: Hashable) -> Entry | None:
         """The entry, if it is known to be true under this mark."""
@@ -136,17 +146,24 @@ class AnswerCache:
         entry.mark = mark
         return True
 
-    def _begin(self, key: bytes, viewer: Viewer, execute: Execute, mark: Hashable) -> Flight:
-        # A task of its own: it must not end because the client that asked first has left.
-        task = asyncio.create_task(self._fly(key, viewer, execute, mark))
-        flight = self._flights[key] = Flight(mark, task)
+    def _refresh(self, key: bytes, viewer: Viewer, execute: Execute, mark: Hashable) -> None:
+        """Makes an answer anew, while the client that asked has the old one already."""
+        task = asyncio.create_task(self._fly(self._begun(key, mark), key, viewer, execute))
+        self._refreshing.add(task)
+        task.add_done_callback(self._refreshing.discard)
+
+    def _begun(self, key: bytes, mark: Hashable) -> Flight:
+        flight = self._flights[key] = Flight(mark)
         return flight
 
-    async def _fly(self, key: bytes, viewer: Viewer, execute: Execute, mark: Hashable) -> Entry | Answer:
+    async def _fly(self, flight: Flight, key: bytes, viewer: Viewer, execute: Execute) -> Entry | Answer:
+        brought: Entry | Answer | None = None
         try:
-            return await self._found(key, viewer, mark) or await self._execute(key, execute, mark)
+            brought = await self._found(key, viewer, flight.mark) or await self._execute(key, execute, flight.mark)
+            return brought
         finally:
             del self._flights[key]
+            flight.land(brought)
 
     async def _found(self, key: bytes, viewer: Viewer, mark: Hashable) -> Entry | None:
         """A kept answer that proves to be true."""

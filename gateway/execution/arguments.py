@@ -15,8 +15,10 @@ from graphql import (
     Undefined,
     ValueNode,
     VariableNode,
+    get_nullable_type,
     is_non_null_type,
     is_required_argument,
+    is_scalar_type,
 )
 from graphql.execution.values import VariableValues, get_argument_values
 from graphql.utilities import coerce_input_literal
@@ -67,6 +69,10 @@ def has_variable(value: ValueNode) -> bool:
     return isinstance(value, VariableNode)
 
 
+def _same(declared: StrawberryArgument, value: Any) -> Any:
+    return value
+
+
 class _Reader:
     """Reads the arguments of one field, as graphql-core and Strawberry do one after the other."""
 
@@ -94,12 +100,14 @@ class _Reader:
         """One varying argument; Undefined where its variable is left out."""
         type_, declared = self._field.args[name].type, self._declared[name]
         strict = is_non_null_type(type_)
+        # Strawberry leaves scalars as they are, but looks long at what they could have been.
+        converted = _same if is_scalar_type(get_nullable_type(type_)) else self._converted
 
         def whole(variables: VariableValues) -> Any:
             given = variables.coerced.get(variable, Undefined)
             if strict and (given is None or given is Undefined):
                 raise Unanswerable("an argument must not be null")
-            return given if given is None or given is Undefined else self._converted(declared, given)
+            return given if given is None or given is Undefined else converted(declared, given)
 
         def inner(variables: VariableValues) -> Any:
             given = coerce_input_literal(value, type_, variables)

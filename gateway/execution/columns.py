@@ -10,12 +10,13 @@ import types
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 import orjson
 
-from schema.complaint import Complaint, ContentState, FollowUp, IncidentLocation, NativeStatus
+from schema.complaint import Complaint, ContentState, Disposition, FollowUp, IncidentLocation, NativeStatus, StatusEvent
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,11 +42,14 @@ class Read(msgspec.Struct, frozen=True):
         attributes: their names.
         shared: equal columns give equal values all through an answer, so it is called once for each.
         fixed: attributes that it reads, and that make no difference here.
+        entries: what the resolver itself reads of the records in the list that it takes its answer from; None where
+            it does not answer with such a list.
     """
 
     attributes: tuple[str, ...] = ()
     shared: bool = False
     fixed: Mapping[str, Any] = {}
+    entries: tuple[str, ...] | None = None
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -55,11 +59,10 @@ class Table(msgspec.Struct, frozen=True):
     reads: Mapping[str, Read]
 
 
-class Part:
-    """A record of which only some attributes were read. Asking for another is an AttributeError."""
-
-    def __init__(self, **attributes: Any) -> None:
-        self.__dict__.update(attributes)
+@cache
+def part(attributes: tuple[str, ...]) -> type[msgspec.Struct]:
+    """Records of which only some attributes were read. Asking for another is an AttributeError."""
+    return msgspec.defstruct("Part", attributes, kw_only=True, gc=False)
 
 
 def spliced(text: str) -> Any:
@@ -73,7 +76,7 @@ def _same_name(record: type[msgspec.Struct]) -> dict[str, Stored]:
 
 
 def _of_type(column: str, hint: Any) -> Stored:
-    base = _without_none(hint)
+    base = without_none(hint)
     if base in (str, int):
         return Stored(columns=(column,), answer="{0}")
     if base is float:
@@ -89,7 +92,8 @@ def _of_type(column: str, hint: Any) -> Stored:
     return Stored(columns=(column,), value=_unless_none(_decoder(base)))
 
 
-def _without_none(hint: Any) -> Any:
+def without_none(hint: Any) -> Any:
+    """What a hint allows beside None."""
     if get_origin(hint) in (Union, types.UnionType):
         [base] = [each for each in get_args(hint) if each is not type(None)]
         return base
@@ -108,7 +112,8 @@ def _decoder(kind: Any) -> Callable[[str], Any]:
 def _property(name: str, attribute: str, stored: Stored) -> Stored:
     """A property of Complaint that reads one attribute."""
     read: Callable[[Any], Any] = getattr(Complaint, name).fget
-    return Stored(columns=stored.columns, value=lambda column: read(Part(**{attribute: stored.value(column)})))
+    record = part((attribute,))
+    return Stored(columns=stored.columns, value=lambda column: read(record(**{attribute: stored.value(column)})))
 
 
 _PLAIN = _same_name(Complaint)
@@ -141,9 +146,9 @@ _READS = {
     "category": Read(("category",), shared=True),
     # Its `id` is looked for among the mirrors that `complaint(maxAgeSeconds:)` found too old: see `QueryPlan.answer`.
     "stale": Read(("agency",), shared=True, fixed={"id": ""}),
-    "timeline": Read(("timeline",)),
-    "follow_ups": Read(("follow_ups",)),
-    "dispositions": Read(("dispositions",)),
+    "timeline": Read(("timeline",), entries=("occurred_at",)),
+    "follow_ups": Read(("follow_ups",), entries=("occurred_at", "is_confidential")),
+    "dispositions": Read(("dispositions",), entries=("occurred_at",)),
     "next_statuses": Read(),
     "viewer_actions": Read(),
     "reporter": Read(),
@@ -159,6 +164,9 @@ TABLES = {
     "NativeStatus": Table(_SPECIAL["native_status"].parts or {}, {}),
     "IncidentLocation": Table(_PLACE, {"region": Read(("region_code",), shared=True)}),
 }
+
+#: The records in the lists that lie in a column, by the column's name.
+ENTRIES = {"timeline": StatusEvent, "follow_ups": FollowUp, "dispositions": Disposition}
 
 #: What is taken away when the content may not be shown, and what stands there instead: see `schema.graph.content`.
 HIDING = frozenset({ContentState.ERASED.value, ContentState.UNAVAILABLE.value})

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, get_type_hints
 
 import orjson
 from graphql import GraphQLObjectType, get_named_type, is_object_type
 
-from gateway.execution.columns import HIDDEN, HIDING, TABLES, Part, Read, Stored, Table
+from gateway.execution import entries
+from gateway.execution.columns import ENTRIES, HIDDEN, HIDING, TABLES, Read, Stored, Table, part
 from gateway.execution.compile import Compiler, Details, Piece, shown
 from gateway.execution.resolvers import Uncompilable
 from gateway.execution.run import Run
@@ -108,18 +109,48 @@ class Projection:
             raise NotStored(name)
         if read.shared:
             return self._shared(parent, table, read, details)
+        if read.entries is not None:
+            piece = self._entries(parent, table, read, details)
+            if piece is not None:
+                return piece
         values = [f"{attribute}={self._value(table.stored[attribute])}" for attribute in read.attributes]
-        record = f"{self._source.constant(Part)}({', '.join(values)})" if values else self._source.constant(_NOTHING)
+        record = f"{self._source.constant(part(read.attributes))}({', '.join(values)})"
         return self._compiler.field(parent, details, record)
+
+    def _entries(self, parent: GraphQLObjectType, table: Table, read: Read, details: Details) -> Piece | None:
+        """A list that lies in a column, from as much of it as is selected; None: the records are needed."""
+        [attribute] = read.attributes
+        record: Any = ENTRIES[attribute]
+        type_: Any = get_named_type(parent.fields[details[0].node.name.value].type)
+        hints, item = get_type_hints(record), self._source.fresh("x")
+        fields, names = {}, set(read.entries or ())
+        for name, chosen in self._compiler.selection(type_, details).items():
+            field = chosen[0].node.name.value
+            if field == "__typename":
+                fields[name] = self._compiler.field(type_, chosen)
+                continue
+            stored = self._compiler.graph.resolvers.of(type_.fields[field]).attribute
+            text = entries.shown(hints[stored], f"{item}.{stored}") if stored else None
+            if stored is None or text is None:
+                return None
+            fields[name] = Piece(text)
+            names.add(stored)
+        decode = self._source.constant(entries.decoder(record, names))
+        lean = self._source.constant(part(read.attributes))
+        call = self._compiler.call(
+            parent, details, f"{lean}({attribute}={decode}({self._read(table.stored[attribute])[0]}))"
+        )
+        return Piece(f"[{shown(fields)} for {item} in {call.text}]", call.pure)
 
     def _shared(self, parent: GraphQLObjectType, table: Table, read: Read, details: Details) -> Piece:
         [attribute] = read.attributes
         stored = table.stored[attribute]
         piece = self._compiler.field(parent, details)
         show = self._source.load(self._source.function("o, run", piece.text))
+        record = part((attribute, *read.fixed))
 
         def at(column: Any, run: Run | None) -> Any:
-            return show(Part(**{attribute: stored.value(column)}, **read.fixed), run)
+            return show(record(**{attribute: stored.value(column)}, **read.fixed), run)
 
         if piece.pure:
             name = self._source.constant(_Lasting(at))
@@ -159,6 +190,3 @@ class _Lasting(dict[Any, Any]):
             self.clear()
         self[column] = value
         return value
-
-
-_NOTHING = Part()

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from graphql import GraphQLSchema, OperationDefinitionNode, Undefined, is_non_null_type
+from graphql import (
+    GraphQLID,
+    GraphQLSchema,
+    GraphQLString,
+    OperationDefinitionNode,
+    Undefined,
+    get_nullable_type,
+    is_non_null_type,
+)
 from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
 from graphql.execution.values import VariableValues, VariableValueSource, get_variable_values
 from graphql.utilities import coerce_input_value
@@ -14,11 +22,17 @@ NO_VARIABLES = VariableValues({}, {})
 
 
 class _Declared(NamedTuple):
-    """A variable. `default` is coerced already; Undefined when there is none."""
+    """A variable.
+
+    Attributes:
+        default: coerced already; Undefined when there is none.
+        text: takes any text as it is.
+    """
 
     signature: GraphQLVariableSignature
     default: Any
     required: bool
+    text: bool
 
 
 class Variables:
@@ -35,7 +49,8 @@ class Variables:
             if isinstance(signature, GraphQLVariableSignature):
                 default = coerced.get(signature.name, Undefined)
                 required = default is Undefined and is_non_null_type(signature.type)
-                self._declared.append(_Declared(signature, default, required))
+                text = get_nullable_type(signature.type) in (GraphQLID, GraphQLString)
+                self._declared.append(_Declared(signature, default, required, text))
             else:
                 self._sound = False
 
@@ -59,7 +74,7 @@ def _take(declared: _Declared, given: Mapping[str, Any], values: VariableValues)
         if declared.default is not Undefined:
             values.coerced[signature.name] = declared.default
         return not declared.required
-    coerced = coerce_input_value(value, signature.type)
+    coerced = value if type(value) is str and declared.text else coerce_input_value(value, signature.type)
     if coerced is Undefined:
         return False
     values.coerced[signature.name] = coerced

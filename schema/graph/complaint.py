@@ -85,6 +85,8 @@ def newest(entries: Sequence[T], last: int) -> Sequence[T]:
     Raises:
         BadUserInput: negative.
     """
+    if last and len(entries) <= last <= MOST_ENTRIES:
+        return entries
     size = page_size(last, "last", default=MOST_ENTRIES, most=MOST_ENTRIES)
     return entries[-size:] if size else ()
 

@@ -14,7 +14,17 @@ from bench.cases import CASES, Case, Requests, pools
 from bench.process import serving
 
 ROOT = Path(__file__).parent.parent.parent
-NAMES = ["list50", "list300", "page20", "by_id", "statistics", "cached_small", "cached_large", "new_document"]
+NAMES = [
+    "list50",
+    "list300",
+    "list300_timeline",
+    "page20",
+    "by_id",
+    "statistics",
+    "cached_small",
+    "cached_large",
+    "new_document",
+]
 KEYS = {"name", "database", "rps", "cpu_ms", "p50_ms", "p99_ms", "constant_rps", "stock_rps"}
 
 
