@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import orjson
 import pytest
-from graphql import GraphQLError, GraphQLObjectType, execute, parse, subscribe, validate
+from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, execute, parse, subscribe, validate
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from structlog.testing import capture_logs
 
@@ -307,9 +307,12 @@ async def test_frames_are_the_same(asked: Asked) -> None:
     frames: list[Event | int] = [*_FRAMES[:20], 200, *_FRAMES[20:40]]
     asking = Asking(Memory(_ROWS, [event(3)]), LiveList(frames))
     operation = asking.executor.prepare(GraphQLRequest(query=asked.text, variables=asked.variables))
-    told = [
-        _without_references(orjson.loads(frame.body)) async for frame in asking.executor.subscribe(operation, PUBLIC)
-    ]
+    told: list[dict[str, Any]] = []
+    try:
+        async for frame in asking.executor.subscribe(operation, PUBLIC):
+            told.append(_without_references(orjson.loads(frame.body)))
+    except Ended as ended:
+        told.append(_told(ended.answer))
     source: Any = subscribe(
         GRAPH._schema,
         parse(asked.text),
@@ -318,6 +321,10 @@ async def test_frames_are_the_same(asked: Asked) -> None:
         executor_class=GRAPH.execution_context_class,
     )
     source = await source if hasattr(source, "__await__") else source
+    if isinstance(source, ExecutionResult):
+        # It can't begin: a variable does not fit.
+        assert told == [{"errors": _body(None, source.errors)["errors"]}]
+        return
     # The last one, Lagged, tells everybody another time to come back.
     assert told[:-1] == [_body(result.data, result.errors) async for result in source][:-1]
     assert len(told) == len(frames) + 2
