@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Page, expect
 from schema.complaint import complaint_id
 from simulators import control
 from tests.live.browser import live, panel, visiting
-from tests.live.demo import SHOWN, Demo
+from tests.live.demo import SHOWN, Demo, wait
 
 pytestmark = pytest.mark.browser
 
