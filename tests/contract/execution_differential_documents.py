@@ -75,7 +75,7 @@ class _Author:
         self._spreads: dict[str, list[str]] = {}
         self._declared: dict[str, str] = {}
         self._unaliased: dict[tuple[str, str], str] = {}
-        self._left = 60
+        self._left = 40
         self.variables: dict[str, Any] = {}
 
     def document(self, kind: str, type_: Composite, depth: int, within: str | None = None) -> str:

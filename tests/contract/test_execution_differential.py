@@ -219,7 +219,7 @@ _drawn = settings(
 )
 
 
-@settings(_drawn, max_examples=80)
+@settings(_drawn, max_examples=50)
 @given(asked=ASKED)
 async def test_drawn_documents(reader: LedgerReader, asked: Asked) -> None:
     assume(_fits(asked))
