@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from strawberry.types import Info as StrawberryInfo
 
@@ -78,10 +79,7 @@ class Context:
 
     def agency(self, slug: str) -> Agency | Awaitable[Agency | None] | None:
         """The agency, at once if the agencies were read before; None if it is not plugged in here."""
-        return self._later(slug) if self._agencies is None else self._agencies.get(slug)
-
-    async def _later(self, slug: str) -> Agency | None:
-        return (await self.agencies()).get(slug)
+        return _Later(self, slug) if self._agencies is None else self._agencies.get(slug)
 
     def renew(self) -> None:
         """For the next frame of a stream: agencies and reports as the feed knows them, or else to be read anew."""
@@ -90,6 +88,20 @@ class Context:
     def report(self, slug: str) -> SourceReport | None:
         """The health of an agency's source, if the reports were read before."""
         return None if self._sources is None else self._sources.get(slug)
+
+
+class _Later:
+    """An agency that is yet to be read. No coroutine, as nobody awaits it where an error ends the selection."""
+
+    __slots__ = ("_context", "_slug")
+
+    def __init__(self, context: Context, slug: str) -> None:
+        self._context = context
+        self._slug = slug
+
+    def __await__(self) -> Generator[Any, None, Agency | None]:
+        agencies = yield from self._context.agencies().__await__()
+        return agencies.get(self._slug)
 
 
 #: The first word of every resolver that needs more than its record.

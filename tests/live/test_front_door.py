@@ -14,7 +14,7 @@ from tests.live.demo import SLUGS, Demo
 PREFLIGHT = "content-type, authorization, last-event-id, apollo-require-preflight"
 #: Every value that a label of ours may have.
 WORDS = {
-    "transport": {"http", "websocket"},
+    "transport": {"http", "websocket", "sse", "multipart"},
     "kind": {"query", "mutation", "subscription", "unknown"},
     "outcome": {"ok", "partial", "refused", "read", "rejected"},
     "result": {"hit", "miss", "confirmed", "shared", "made", "joined", "stale"},
