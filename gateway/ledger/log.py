@@ -21,9 +21,6 @@ SCANNED = 5000
 
 _FEW = 500
 
-#: The kind of an agency's change of state. No kind of the graph's: it tells of no complaint.
-SOURCE_CHANGED = "SOURCE_CHANGED"
-
 _COLUMNS = (
     "seq", "kind", "complaint_id", "agency", "version", "origin", "occurred_at", "recorded_at", "actor_role",
     "actor_agency", "detail", "status", "region_code", "classification", "category", "public_after",
@@ -55,16 +52,6 @@ def page(
         f" WHERE {' AND '.join(conditions)} ORDER BY e.seq LIMIT {sql.bind(limit)}"
     )
     return Statement(text, sql.params, heavy=until - after > _FEW)
-
-
-def source_changes(after: int, until: int) -> Statement:
-    """Agencies whose state changed in `after` < seq <= `until`, in that order."""
-    sql = Sql()
-    return Statement(
-        f"SELECT agency FROM events WHERE kind = {sql.bind(SOURCE_CHANGED)} AND seq > {sql.bind(after)}"
-        f" AND seq <= {sql.bind(until)} ORDER BY seq",
-        sql.params,
-    )
 
 
 def event(row: Row) -> Event:

@@ -49,16 +49,6 @@ class LedgerReader:
         """One consistent read; the database is not touched before the first question."""
         return LedgerSnapshot(self._database, viewer, self._remembered, lone=lone)
 
-    async def source_changes(self, after: int) -> tuple[Sequence[str], int]:
-        """Slugs of the agencies whose state changed after `after`, in order, and the seq to go on after."""
-        async with self._database.session() as session:
-            head = Head(*(await session.fetch(HEAD.sql))[0])
-            if head.seq <= after:
-                return (), after
-            end = min(head.seq, after + log.SCANNED)
-            rows = await session.fetch(*log.source_changes(after, end)[:2])
-        return tuple(dict.fromkeys(row[0] for row in rows)), end
-
 
 class LedgerSnapshot:
     """The ledger at one moment, as one viewer may see it. See `schema.ports.Snapshot`."""

@@ -221,9 +221,6 @@ async def test_an_agencys_state_is_no_event_of_a_complaint(hub: Hub) -> None:
     await hub.put(None, complaint(1), K.SUBMITTED)
     page = await hub.told()
     assert (kinds(page), page.end) == ([(2, K.SUBMITTED)], 2)
-    assert await hub.reader.source_changes(0) == (("prov-bali",), 2)
-    assert await hub.reader.source_changes(1) == ((), 2)
-    assert await hub.reader.source_changes(7) == ((), 7)
     async with hub.reader.snapshot(PUBLIC) as snapshot:
         assert await snapshot.agencies() == {agency.id: agency for agency in AGENCIES}
         assert await snapshot.sources() == {"kab-sleman": SourceReport(agency="kab-sleman"), "prov-bali": report}
