@@ -202,7 +202,16 @@ def _branch(shape: _Shape, bindings: Sequence[Sequence[str]], own: Sequence[str]
         aside = shape.dialect is Dialect.SQLITE and kind in _MERGEABLE and n > 1 and k not in merged
         conditions.append(f"+{condition}" if aside else condition)
     selected = ", ".join(_selected(shape.order, shape.columns))
-    return f"SELECT {selected} FROM {source} WHERE {' AND '.join([*conditions, *bounds])}"
+    branch = f"SELECT {selected} FROM {source} WHERE {' AND '.join([*conditions, *bounds])}"
+    # PostgreSQL would walk the order until the page is full, which for an old range is through nearly all there is. What
+    # has an offset is not flattened: the range is read, then sorted.
+    return f"SELECT * FROM ({branch} OFFSET 0) b" if _is_other_moment(shape) else branch
+
+
+def _is_other_moment(shape: _Shape) -> bool:
+    """Whether PostgreSQL is asked for a range of one moment in the order of another."""
+    kinds = {kind for kind, _ in shape.conditions} - _OWN_BOUNDS.get(shape.order.field, set())
+    return shape.dialect is Dialect.POSTGRES and any(kinds & bounds for bounds in _OWN_BOUNDS.values())
 
 
 def _split(conditions: Sequence[Condition], order: ComplaintOrder) -> tuple[int, ...]:
