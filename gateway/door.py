@@ -14,8 +14,10 @@ from gateway.cache.answers import AnswerCache
 from gateway.cache.entry import Entry
 from gateway.cache.key import key_of
 from gateway.compression import IDENTITY, encode
+from gateway.execution.answer import Answer, Frame, refusal
 from gateway.execution.document import KindNotAllowed, Refused
-from gateway.execution.execute import MUTATION, QUERY, SUBSCRIPTION, Answer, Executor, Frame, Operation, refusal
+from gateway.execution.execute import Executor
+from gateway.execution.operation import MUTATION, QUERY, SUBSCRIPTION, Operation
 from gateway.execution.request import GraphQLRequest
 from gateway.negotiation import EVENT_STREAM, GRAPHQL, MULTIPART
 from gateway.reply import Reply
@@ -23,7 +25,7 @@ from gateway.stream.framing import Framing
 from gateway.telemetry import Metrics
 from gateway.terms import Rejected, Terms
 from schema.errors import BadUserInput
-from schema.query import PUBLIC
+from schema.query import PUBLIC, Viewer
 
 #: The longest body, in bytes.
 MAX_BODY = 262_144
@@ -35,8 +37,7 @@ _LONG = 65_536
 #: Shapes of replies that are kept of one answer.
 _SHAPES = 4
 
-_BY_GET, _BY_POST = frozenset({QUERY}), frozenset({QUERY, MUTATION})
-_AS_STREAM = frozenset({SUBSCRIPTION})
+_BY_GET, _BY_POST, _AS_STREAM = (QUERY,), (QUERY, MUTATION), (SUBSCRIPTION,)
 _NO_STREAM = (
     "A subscription needs a stream: open a WebSocket here with the protocol graphql-transport-ws, "
     f"or accept {EVENT_STREAM} or {MULTIPART}."
@@ -97,21 +98,35 @@ class Door:
             Live: it is a subscription.
         """
         started = time.perf_counter()
+        kind = "unknown"
         try:
-            kind, answer = await self._answer(terms, asked, read, by_get)
+            key = self._keys.get(asked) if terms.viewer is PUBLIC else None
+            if key is not None and self._cache is not None:
+                kind, answer = "query", await self._cache.get(key, PUBLIC, lambda: self._anew(read(), by_get))
+            else:
+                operation = self._prepare(read(), by_get, terms.stream)
+                kind = "query" if operation.kind is QUERY else "mutation"
+                answer = await self.answer(operation, terms.viewer)
         except BadUserInput as error:
             raise Rejected(400, str(error)) from error
         except Refused as refused:
-            kind, answer = "unknown", refusal(refused.errors)
+            answer = refusal(refused.errors)
         if isinstance(answer, Entry):
             self._metrics.answered("http", kind, "ok", time.perf_counter() - started)
-            return _streamed(answer.body, terms) if terms.only_stream else await self._kept(answer, terms)
+            return _streamed(answer.body, terms) if terms.only_stream else await self._kept(answer, terms, asked)
         self._metrics.answered("http", kind, answer.outcome, time.perf_counter() - started)
         if terms.only_stream:
             return _streamed(answer.json(), terms)
         # The specification keeps 200 for application/json, where old clients read no body under 4xx.
         status = 400 if answer.refused and terms.media == GRAPHQL else 200
         return await _once(status, answer.json(), terms)
+
+    async def answer(self, operation: Operation, viewer: Viewer) -> Entry | Answer:
+        """The answer to a query or a mutation; a query's from the cache, if it is there and true."""
+        key = None if self._cache is None or operation.kind is not QUERY else key_of(operation.request, viewer)
+        if key is None or self._cache is None:
+            return await self._executor.execute(operation, viewer)
+        return await self._cache.get(key, viewer, lambda: self._executor.execute(operation, viewer))
 
     def rejection(self, rejected: Rejected, terms: Terms) -> Reply:
         """The reply to what is no GraphQL request."""
@@ -120,22 +135,8 @@ class Door:
         more = [(name.encode(), value.encode()) for name, value in rejected.headers.items()]
         return Reply(rejected.status, [terms.type, *terms.headers, _NO_STORE, *more], content)
 
-    async def _answer(self, terms: Terms, asked: Asked, read: Read, by_get: bool) -> tuple[str, Entry | Answer]:
-        key = self._keys.get(asked) if terms.viewer is PUBLIC else None
-        if key is not None and self._cache is not None:
-            return QUERY.value, await self._cache.get(
-                key, PUBLIC, lambda: self._executor.execute(self._prepare(read(), by_get), PUBLIC)
-            )
-        request = read()
-        operation = self._prepare(request, by_get, terms.stream)
-        if self._cache is not None and operation.kind is QUERY:
-            key = key_of(request, terms.viewer)
-        if key is None or self._cache is None:
-            return operation.kind.value, await self._executor.execute(operation, terms.viewer)
-        if terms.viewer is PUBLIC:
-            self._keys.put(asked, key)
-        answer = await self._cache.get(key, terms.viewer, lambda: self._executor.execute(operation, terms.viewer))
-        return operation.kind.value, answer
+    async def _anew(self, request: GraphQLRequest, by_get: bool) -> Answer:
+        return await self._executor.execute(self._prepare(request, by_get), PUBLIC)
 
     def _prepare(self, wanted: GraphQLRequest, by_get: bool, stream: Framing | None = None) -> Operation:
         try:
@@ -147,8 +148,10 @@ class Door:
                 raise Refused([GraphQLError(_NO_STREAM)]) from error
         raise Live(self._executor.prepare(wanted, _AS_STREAM), stream)
 
-    async def _kept(self, entry: Entry, terms: Terms) -> Reply:
-        """The reply that carries a kept answer; made once for all terms of one shape."""
+    async def _kept(self, entry: Entry, terms: Terms, asked: Asked) -> Reply:
+        """The reply that carries a kept answer; made once for all terms of one shape, if it is asked for again."""
+        if entry.given and terms.viewer is PUBLIC:
+            self._keys.put(asked, entry.key)
         reply = entry.replies.get(terms.shape)
         if reply is not None:
             return reply
@@ -158,9 +161,12 @@ class Door:
             if coding not in entry.encoded and self._cache is not None:
                 entry.encoded[coding] = packed
                 self._cache.memory.grow(entry, len(packed))
-        if len(entry.replies) >= _SHAPES:
-            entry.replies.clear()
-        reply = entry.replies[terms.shape] = _reply_of(entry, terms, coding)
+        reply = _reply_of(entry, terms, coding)
+        if entry.given:
+            if len(entry.replies) >= _SHAPES:
+                entry.replies.clear()
+            entry.replies[terms.shape] = reply
+        entry.given = True
         return reply
 
 

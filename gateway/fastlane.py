@@ -11,6 +11,7 @@ head is only taken once uvicorn's own parser has accepted it as a request that c
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import Any
 
@@ -146,9 +147,7 @@ class FastLane(Connection):
             super().data_received(data)
             return
         self._answering = True
-        task = self.loop.create_task(self._answer(*asked))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(self.loop.create_task(self._answer(*asked)))
 
     def on_message_begin(self) -> None:
         self._parsing = True
@@ -186,7 +185,9 @@ class FastLane(Connection):
         except Exception as error:
             self.logger.error("Exception in ASGI application\n", exc_info=error)
             reply, self._draining = _FAILED, True
-        self._answering = False
+        finally:
+            self._answering = False
+            self.tasks.discard(asyncio.current_task())
         if self.transport.is_closing():
             return
         self._send(reply)

@@ -211,6 +211,7 @@ async def build_hub(
             ledger.reader,
             context,
             lambda hit: metrics.document(hit=hit),
+            metrics.executed,
             on_frame=metrics.frame,
             versioned=settings.cache_mb > 0,
         ),

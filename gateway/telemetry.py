@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -31,15 +34,15 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self._requests = self._counter("requests", "Operations, by kind and outcome.", "transport", "kind", "outcome")
-        self._seconds = Histogram(
+        self._requests = self._tally("requests", "Operations, by kind and outcome.", "transport", "kind", "outcome")
+        self._seconds = _Latencies(
             "simpul_request_seconds",
             "Time to answer an operation; not for subscriptions, nor for answers that were at hand.",
-            ["transport", "kind"],
-            buckets=LATENCIES,
-            registry=self.registry,
+            ("transport", "kind"),
         )
-        self._documents = self._counter("documents", "Looks into the cache of parsed documents.", "result")
+        self.registry.register(self._seconds)
+        self._documents = self._tally("documents", "Looks into the cache of parsed documents.", "result")
+        self._ways = self._tally("operations_executed", "Operations and frames executed, by how.", "way")
         self._streams = self._gauge("live_streams", "Subscriptions that run now.", "transport")
         self._frames = self._counter("stream_frames_rendered", "Frames of subscriptions executed and written; shared.")
         self._sockets = self._gauge("sockets", "WebSocket connections that are open now.")
@@ -51,11 +54,13 @@ class Metrics:
         self._records = self._counter("sync_records", "Records read from an agency.", "agency", "outcome")
         self._deaths = self._counter("task_deaths", "Background tasks that died and were started again.", "task")
         self._valkey = self._gauge("valkey_up", "1 while the shared server answers.")
-        self._hits = 0
-        # Looking a labelled child up costs more than counting with it.
-        self._requests_of = cache(self._requests.labels)
-        self._seconds_of = cache(self._seconds.labels)
-        self._document_hit, self._document_miss = self._documents.labels("hit"), self._documents.labels("miss")
+        for result in ("hit", "miss"):
+            self._documents[result,] = 0
+
+    def _tally(self, name: str, text: str, *labels: str) -> dict[tuple[str, ...], int]:
+        tally = _Tally(f"simpul_{name}", text, labels)
+        self.registry.register(tally)
+        return tally.counts
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"simpul_{name}", text, labels, registry=self.registry)
@@ -65,13 +70,13 @@ class Metrics:
 
     def answered(self, transport: str, kind: str, outcome: str, seconds: float | None = None) -> None:
         """An operation ended. `kind` is query, mutation, subscription or unknown; `outcome` ok, partial or refused."""
-        self._requests_of(transport, kind, outcome).inc()
+        self._requests[transport, kind, outcome] += 1
         if seconds is not None:
-            self._seconds_of(transport, kind).observe(seconds)
+            self._seconds.observe(seconds, transport, kind)
 
     def hit(self) -> None:
-        """A query was answered from what was at hand. Counted here and told by `page`: it happens too often."""
-        self._hits += 1
+        """A query was answered from what was at hand."""
+        self._requests["http", "query", "ok"] += 1
 
     def cache(self, look: Callable[[], CacheState]) -> None:
         """`look` tells the state of the cache of answers, whenever the page is read."""
@@ -83,7 +88,11 @@ class Metrics:
 
     def document(self, *, hit: bool) -> None:
         """A document was asked of the cache."""
-        (self._document_hit if hit else self._document_miss).inc()
+        self._documents["hit" if hit else "miss",] += 1
+
+    def executed(self, way: str) -> None:
+        """An operation, or a frame of a subscription, was executed. `way` is compiled, repeated or interpreted."""
+        self._ways[way,] += 1
 
     def streams(self, transport: str, change: int) -> None:
         """Subscriptions began (+1) or ended (-1)."""
@@ -119,8 +128,6 @@ class Metrics:
 
     def page(self) -> bytes:
         """As Prometheus reads it."""
-        hits, self._hits = self._hits, 0
-        self._requests_of("http", "query", "ok").inc(hits)
         return generate_latest(self.registry)
 
 
@@ -132,8 +139,45 @@ class CacheState(NamedTuple):
     bytes: int
 
 
+class _Tally(Collector):
+    """A counter of what happens with each request: without locks, as one thread counts."""
+
+    def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
+        self.counts: dict[tuple[str, ...], int] = defaultdict(int)
+        self._about = name, text, labels
+
+    def collect(self) -> Iterator[Metric]:
+        name, text, labels = self._about
+        family = CounterMetricFamily(name, text, labels=labels)
+        for values, count in self.counts.items():
+            family.add_metric(values, count)
+        yield family
+
+
+class _Latencies(Collector):
+    """A histogram, likewise."""
+
+    def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
+        self._counts: dict[tuple[str, ...], list[int]] = defaultdict(lambda: [0] * (len(LATENCIES) + 1))
+        self._sums: dict[tuple[str, ...], float] = defaultdict(float)
+        self._about = name, text, labels
+
+    def observe(self, seconds: float, *values: str) -> None:
+        self._counts[values][bisect_left(LATENCIES, seconds)] += 1
+        self._sums[values] += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        name, text, labels = self._about
+        family = HistogramMetricFamily(name, text, labels=labels)
+        bounds = [*map(floatToGoString, LATENCIES), "+Inf"]
+        for values, counts in self._counts.items():
+            buckets = list(zip(bounds, accumulate(counts), strict=True))
+            family.add_metric(values, buckets, self._sums[values])
+        yield family
+
+
 class _CacheCollector(Collector):
-    """Counts where the cache counts, so that a hit pays for no labels and no locks."""
+    """Counts where the cache counts."""
 
     def __init__(self, look: Callable[[], CacheState]) -> None:
         self._look = look

@@ -14,7 +14,7 @@ from gateway.cache.footing import footing
 from gateway.cache.freshness import Freshness
 from gateway.cache.memory import Memory
 from gateway.cache.shared import SharedAnswers
-from gateway.execution.execute import Answer
+from gateway.execution.answer import Answer
 from schema.errors import SimpulError
 from schema.ports import Reader, Versions
 from schema.query import Viewer
@@ -101,20 +101,15 @@ class AnswerCache:
 
     async def get(self, key: bytes, viewer: Viewer, execute: Execute) -> Entry | Answer:
         """The answer, made if need be; an `Answer` where it can't be kept."""
-        mark = await self._freshness.look()
-        entry = self.memory.get(key)
-        if entry is not None:
-            if (true := self._true(entry, viewer, mark)) is not None:
-                return true
-            if self._stale and self._clock() - entry.confirmed_at <= self._stale:
-                if key not in self._flights:
-                    self._refresh(key, viewer, execute, mark)
-                self.looks["stale"] += 1
-                return entry
-        return await self._made(key, viewer, execute, mark)
-
-    async def _made(self, key: bytes, viewer: Viewer, execute: Execute, mark: Hashable) -> Entry | Answer:
-        while (flight := self._flights.get(key)) is not None:
+        mark = self._freshness.mark()
+        if mark is None:
+            mark = await self._freshness.look()
+        while (entry := self.memory.get(key)) is not None or key in self._flights:
+            if entry is not None and (known := self._known(entry, viewer, execute, mark)) is not None:
+                return known
+            flight = self._flights.get(key)
+            if flight is None:
+                break
             brought = await flight.landed()
             if flight.mark == mark and brought is not None:
                 self.looks["joined"] += 1
@@ -122,10 +117,18 @@ class AnswerCache:
             # It began before we asked, and the ledger has moved since: what it brings may be older than what our client
             # already knows. Whatever flies after it began later than we asked.
             mark = await self._freshness.look()
-            entry = self.memory.get(key)
-            if entry is not None and (true := self._true(entry, viewer, mark)) is not None:
-                return true
-        return await self._fly(self._begun(key, mark), key, viewer, execute)
+        return await self._fly(key, viewer, execute, Flight(mark))
+
+    def _known(self, entry: Entry, viewer: Viewer, execute: Execute, mark: Hashable) -> Entry | None:
+        """The entry, if it may be given under this mark."""
+        if (true := self._true(entry, viewer, mark)) is not None:
+            return true
+        if not self._stale or self._clock() - entry.confirmed_at > self._stale:
+            return None
+        if entry.key not in self._flights:
+            self._refresh(entry.key, viewer, execute, mark)
+        self.looks["stale"] += 1
+        return entry
 
     def _true(self, entry: Entry, viewer: Viewer, mark: Hashable) -> Entry | None:
         """The entry, if it is known to be true under this mark."""
@@ -148,18 +151,20 @@ class AnswerCache:
 
     def _refresh(self, key: bytes, viewer: Viewer, execute: Execute, mark: Hashable) -> None:
         """Makes an answer anew, while the client that asked has the old one already."""
-        task = asyncio.create_task(self._fly(self._begun(key, mark), key, viewer, execute))
+        flight = self._flights[key] = Flight(mark)
+        task = asyncio.create_task(self._fly(key, viewer, execute, flight))
         self._refreshing.add(task)
         task.add_done_callback(self._refreshing.discard)
 
-    def _begun(self, key: bytes, mark: Hashable) -> Flight:
-        flight = self._flights[key] = Flight(mark)
-        return flight
-
-    async def _fly(self, flight: Flight, key: bytes, viewer: Viewer, execute: Execute) -> Entry | Answer:
+    async def _fly(self, key: bytes, viewer: Viewer, execute: Execute, flight: Flight) -> Entry | Answer:
+        self._flights[key] = flight
         brought: Entry | Answer | None = None
         try:
-            brought = await self._found(key, viewer, flight.mark) or await self._execute(key, execute, flight.mark)
+            if self._shared is not None or key in self.memory:
+                brought = await self._found(key, viewer, flight.mark)
+            if brought is None:
+                read_at = self._clock()
+                brought = self._kept(key, await execute(), flight.mark, read_at)
             return brought
         finally:
             del self._flights[key]
@@ -182,9 +187,8 @@ class AnswerCache:
         self.looks["shared"] += 1
         return entry
 
-    async def _execute(self, key: bytes, execute: Execute, mark: Hashable) -> Entry | Answer:
-        read_at = self._clock()
-        answer = await execute()
+    def _kept(self, key: bytes, answer: Answer, mark: Hashable, read_at: float) -> Entry | Answer:
+        """The answer as it is kept, if it may be."""
         self.looks["made"] += 1
         if answer.errors or answer.refused or answer.dependencies is None or answer.versions is None:
             return answer

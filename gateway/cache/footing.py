@@ -7,7 +7,7 @@ import msgspec
 from schema.ports import Dependencies, Versions
 
 
-class Footing(msgspec.Struct, frozen=True, array_like=True):
+class Footing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The versions that an answer depends on, as they were when it was made.
 
     Attributes:

@@ -22,6 +22,9 @@ class Memory:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._entries
+
     def get(self, key: bytes) -> Entry | None:
         """The answer, which now is the most recently used."""
         entry = self._entries.get(key)

@@ -17,8 +17,11 @@ from graphql import (
     GraphQLField,
     GraphQLObjectType,
     GraphQLOutputType,
+    GraphQLResolveInfo,
     GraphQLSchema,
     OperationDefinitionNode,
+    default_field_resolver,
+    default_type_resolver,
     is_abstract_type,
     is_leaf_type,
     is_list_type,
@@ -27,13 +30,15 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_subfields
 from graphql.execution.values import VariableValues
+from graphql.pyutils import Path
+from strawberry.execution import optimized_is_awaitable
 
-from gateway.execution.arguments import Varying
 from gateway.execution.columns import spliced
+from gateway.execution.info import RunInfo
 from gateway.execution.kept import Kept
 from gateway.execution.leaves import Leaves
 from gateway.execution.resolvers import Resolver, Resolvers, Uncompilable
-from gateway.execution.run import Run, Unanswerable
+from gateway.execution.run import Make, Run, Unanswerable
 from gateway.execution.source import Source
 from schema.graph.agency import held_by
 
@@ -52,15 +57,6 @@ class Piece(NamedTuple):
 
     text: str
     pure: bool = True
-
-
-class Site(NamedTuple):
-    """A place in the operation whose resolver wants an info."""
-
-    resolver: Resolver
-    field: GraphQLField
-    parent: GraphQLObjectType
-    nodes: list[FieldNode]
 
 
 class TypeInfo(NamedTuple):
@@ -88,8 +84,8 @@ class Compiler:
 
     Attributes:
         variables: those by which fields were left out or in.
-        sites, varying, shared: what generated functions name by number: infos, arguments with variables in them, and
-            values that the rows of one run share.
+        makers: of what generated functions find in their run by number: infos, arguments with variables in them, values
+            that the rows of one run share.
         reads_agencies: whether records of agencies were wanted since this was last set.
     """
 
@@ -103,10 +99,9 @@ class Compiler:
         self.graph = graph
         self.operation = operation
         self.source = Source(items=_items, missing=_missing, spliced=spliced)
-        self.sites: list[Site] = []
-        self.varying: list[Varying] = []
-        self.shared: list[Callable[[Run], Any]] = []
+        self.makers: list[Make] = []
         self.reads_agencies = False
+        self._nodes = dict(fragments)
         self.fragments = {name: FragmentDetails(node) for name, node in fragments.items()}
         self.variables = variables
         self._records: dict[tuple[str, tuple[int, ...]], Piece] = {}
@@ -149,10 +144,17 @@ class Compiler:
         piece = self._present(inner, name, details)
         return piece._replace(text=f"({'None' if nullable else 'missing()'} if {first} is None else {piece.text})")
 
-    def site(self, resolver: Resolver, field: GraphQLField, parent: GraphQLObjectType, details: Details) -> int:
-        """The number under which `run.infos` has the info for this place."""
-        self.sites.append(Site(resolver, field, parent, [each.node for each in details]))
-        return len(self.sites) - 1
+    def made(self, make: Make) -> str:
+        """The expression of what is made once for each run."""
+        self.makers.append(make)
+        return f"run[{len(self.makers) - 1}]"
+
+    def info(self, resolver: Resolver, field: GraphQLField, parent: GraphQLObjectType, details: Details) -> str:
+        """The expression of the info that a resolver gets."""
+        nodes = [each.node for each in details]
+        return self.made(
+            lambda run: RunInfo(run.context, resolver.field, lambda: self._raw_info(run, field, parent, nodes))
+        )
 
     def call(self, parent: GraphQLObjectType, details: Details, record: str = "o") -> Piece:
         """The call of a field's resolver."""
@@ -161,27 +163,47 @@ class Compiler:
         resolver = self.graph.resolvers.of(field)
         self.reads_agencies |= resolver.function is held_by
         words = [f"{resolver.root}={record}"] if resolver.root else []
-        if resolver.info:
-            words.append(f"{resolver.info}=run.infos[{self.site(resolver, field, parent, details)}]")
+        if resolver.function is held_by:
+            # It asks for nothing but the context.
+            words.append(f"{resolver.info}=run")
+        elif resolver.info:
+            words.append(f"{resolver.info}={self.info(resolver, field, parent, details)}")
         arguments = self.graph.resolvers.arguments(field, node)
         if callable(arguments):
-            self.varying.append(arguments)
-            words.append(f"**run.arguments[{len(self.varying) - 1}]")
+            at = arguments
+            words.append(f"**{self.made(lambda run: at(run.variables))}")
         else:
             words += [f"{name}={self.source.constant(value)}" for name, value in arguments.items()]
         pure = not resolver.info and not callable(arguments)
         return Piece(f"{self.source.constant(resolver.function)}({', '.join(words)})", pure)
-
-    def share(self, make: Callable[[Run], Any]) -> int:
-        """The number under which `run.shared` has what is made once for each run."""
-        self.shared.append(make)
-        return len(self.shared) - 1
 
     def arguments(self, parent: GraphQLObjectType, details: Details) -> Callable[[Run], Mapping[str, Any]]:
         """A field's arguments, for each run."""
         node = details[0].node
         arguments = self.graph.resolvers.arguments(parent.fields[node.name.value], node)
         return (lambda run: arguments(run.variables)) if callable(arguments) else (lambda run: arguments)
+
+    def _raw_info(
+        self, run: Run, field: GraphQLField, parent: GraphQLObjectType, nodes: list[FieldNode]
+    ) -> GraphQLResolveInfo[Any]:
+        make: Any = self.graph.executor_class
+        executor = make(
+            self.graph.core,
+            self._nodes,
+            self.fragments,
+            None,
+            run.context,
+            self.operation,
+            run.variables,
+            default_field_resolver,
+            default_type_resolver,
+            default_field_resolver,
+            is_awaitable=optimized_is_awaitable,
+            operation_extensions=run.extensions,
+        )
+        path = Path(None, (nodes[0].alias or nodes[0].name).value, parent.name)
+        info: GraphQLResolveInfo[Any] = executor.build_resolve_info(field, nodes, parent, path)
+        return info
 
     def _resolved(
         self, resolver: Resolver, field: GraphQLField, parent: GraphQLObjectType, details: Details, record: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -14,6 +15,8 @@ from gateway.execution.columns import without_none
 
 #: Moments as msgspec writes them, without a fraction and with one.
 _WHOLE, _FRACTION = len("2026-01-01T00:00:00Z"), len("2026-01-01T00:00:00.000000Z")
+#: Where this is not found, no moment has a fraction of a second.
+_fraction = re.compile(r"\.[0-9]").search
 
 
 def shown(kind: Any, value: str) -> str | None:
@@ -35,8 +38,7 @@ def decoder(record: type[msgspec.Struct], names: Collection[str]) -> Callable[[s
     def read(text: str) -> Sequence[Any]:
         if text == "[]":
             return ()
-        # Without a point in it there is no fraction of a second either.
-        return _sortable(decode(text), moments) if "." in text else decode(text)
+        return _sortable(decode(text), moments) if _fraction(text) else decode(text)
 
     return read
 

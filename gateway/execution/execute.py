@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import AbstractContextManager, AsyncExitStack, aclosing
-from enum import StrEnum
 from typing import Any, TypeVar, cast
 
 import msgspec
-import orjson
 import strawberry
 import structlog
-from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType
+from graphql import ExecutionResult, GraphQLError, OperationType
 from graphql.execution import Executor as CoreExecutor
 from graphql.execution import create_source_event_stream, execute_subscription_event
 from graphql.execution.values import VariableValues
 from strawberry.execution import optimized_is_awaitable
 
+from gateway.execution.answer import Answer, Ended, Frame, refusal
 from gateway.execution.compile import Graph
-from gateway.execution.document import Document, Documents, KindNotAllowed, Refused
+from gateway.execution.document import Documents, KindNotAllowed, Refused
 from gateway.execution.groups import Group, Groups
-from gateway.execution.masking import Shown, shown, shown_exception
+from gateway.execution.masking import shown, shown_exception
+from gateway.execution.operation import ALL_KINDS, QUERY, Operation, Way
 from gateway.execution.plan import FramePlan, Plan, QueryPlan
 from gateway.execution.planned import Planned
 from gateway.execution.request import GraphQLRequest
@@ -28,102 +28,15 @@ from gateway.execution.run import Run
 from schema.graph.context import Context
 from schema.graph.fresh import FreshReads
 from schema.graph.stream import Lagged, cursor_of, made_of
-from schema.ports import Dependencies, Reader, Snapshot, Versions
+from schema.ports import Reader, Snapshot
 from schema.query import Viewer
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T", bound=Plan)
 
-QUERY, MUTATION, SUBSCRIPTION = OperationType.QUERY, OperationType.MUTATION, OperationType.SUBSCRIPTION
-ALL_KINDS = frozenset(OperationType)
-
 #: Makes what resolvers get as `info.context`.
 MakeContext = Callable[[Viewer, Snapshot], Context]
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What an operation came to.
-
-    Attributes:
-        refused: a request error: nothing was executed, and there is no `data` entry.
-        raw: the whole response in UTF-8, written already; it takes the place of `data`.
-        dependencies, versions: what a query's answer without errors rests on, and where that stood; None where the
-            answer may not be kept.
-    """
-
-    data: Mapping[str, Any] | None = None
-    errors: list[Shown] = []
-    refused: bool = False
-    raw: bytes | None = None
-    dependencies: Dependencies | None = None
-    versions: Versions | None = None
-
-    @property
-    def outcome(self) -> str:
-        """For the metrics."""
-        if self.refused:
-            return "refused"
-        return "partial" if self.errors else "ok"
-
-    def body(self) -> dict[str, Any]:
-        """The response, entry by entry."""
-        if self.raw is not None:
-            return cast("dict[str, Any]", orjson.loads(self.raw))
-        entries: dict[str, Any] = {"errors": self.errors} if self.errors else {}
-        if not self.refused:
-            entries["data"] = self.data
-        return entries
-
-    def json(self) -> bytes:
-        """The response in UTF-8."""
-        return orjson.dumps(self.body()) if self.raw is None else self.raw
-
-
-class Frame(msgspec.Struct, frozen=True):
-    """One result of a subscription.
-
-    Attributes:
-        body: the response in UTF-8; the same object for all who are sent the same.
-        cursor: where to go on after it; None where nothing can be resumed.
-        lagged: the hub ends the stream here, but the client is to go on: the connection is ended, not completed.
-    """
-
-    body: bytes
-    cursor: str | None = None
-    lagged: bool = False
-
-
-class Ended(Exception):
-    """A subscription could not begin, or could not go on.
-
-    Attributes:
-        answer: what the client is to be told.
-    """
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.errors)
-        self.answer = answer
-
-
-class Operation(msgspec.Struct, frozen=True):
-    """An operation that fits the graph, with what it is to be run with."""
-
-    kind: OperationType
-    document: Document
-    node: OperationDefinitionNode
-    request: GraphQLRequest
-
-
-class Way(StrEnum):
-    """How an operation, or one frame of a subscription, was run."""
-
-    #: By its plan.
-    COMPILED = "compiled"
-    #: By its plan, and again by graphql-core, because an error belongs in the answer.
-    REPEATED = "repeated"
-    #: By graphql-core.
-    INTERPRETED = "interpreted"
 
 
 class Executor:
@@ -188,12 +101,20 @@ class Executor:
         if planned is None:
             self._on_way(Way.INTERPRETED)
             return await self._interpreted(operation, viewer)
-        answer = await self._compiled(*planned, operation, viewer)
-        if isinstance(answer, Answer):
+        plan, variables = planned
+        try:
+            run = Run(plan.makers, variables, operation.request.extensions)
+            async with self._reader.snapshot(viewer, lone=plan.lone(run)) as snapshot:
+                run.context = self._make_context(viewer, snapshot)
+                raw = await plan.answer(run)
+                versions = await snapshot.versions() if self._versioned else None
+        except Exception as error:
+            stumbled = error
+        else:
             self._on_way(Way.COMPILED)
-            return answer
+            return Answer(raw=raw, dependencies=snapshot.dependencies, versions=versions)
         self._on_way(Way.REPEATED)
-        return _explained(await self._interpreted(operation, viewer), answer)
+        return _explained(await self._interpreted(operation, viewer), stumbled)
 
     async def subscribe(
         self, operation: Operation, viewer: Viewer, after: str | None = None
@@ -266,26 +187,13 @@ class Executor:
 
         return made
 
-    async def _compiled(
-        self, plan: QueryPlan, variables: VariableValues, operation: Operation, viewer: Viewer
-    ) -> Answer | Exception:
-        """The answer, or what the plan stumbled over."""
-        try:
-            run = Run(plan, variables, operation.request.extensions)
-            async with self._reader.snapshot(viewer, lone=plan.lone(run)) as snapshot:
-                run.context = self._make_context(viewer, snapshot)
-                raw = await plan.answer(run)
-                return Answer(raw=raw, dependencies=snapshot.dependencies, versions=await self._versions(snapshot))
-        except Exception as error:
-            return error
-
     async def _interpreted(self, operation: Operation, viewer: Viewer) -> Answer:
         try:
             async with self._reader.snapshot(viewer) as snapshot:
                 answer = _answer(await self._result(operation, self._make_context(viewer, snapshot)))
                 if answer.errors or operation.kind is not QUERY:
                     return answer
-                versions = await self._versions(snapshot)
+                versions = await snapshot.versions() if self._versioned else None
                 return msgspec.structs.replace(answer, dependencies=snapshot.dependencies, versions=versions)
         except Exception as error:
             return Answer(errors=[shown_exception(error)])
@@ -301,7 +209,7 @@ class Executor:
         stumbled = None
         if planned is not None:
             plan, variables = planned
-            run = Run(plan, variables, operation.request.extensions)
+            run = Run(plan.makers, variables, operation.request.extensions)
             run.context = context
             try:
                 answer = Answer(raw=await plan.answer(frame, run))
@@ -312,10 +220,6 @@ class Executor:
         self._on_way(Way.REPEATED if stumbled else Way.INTERPRETED)
         result = await _awaited(execute_subscription_event(executor.build_per_event_executor(frame)))
         return _explained(_answer(result), stumbled)
-
-    async def _versions(self, snapshot: Snapshot) -> Versions | None:
-        # Asked last: with a lone question they come from the same statement as the rows.
-        return await snapshot.versions() if self._versioned else None
 
     def _planned(self, operation: Operation, kind: type[T]) -> tuple[T, VariableValues] | None:
         return self._known(operation, kind).plan(operation.request.variables)
@@ -344,11 +248,6 @@ class Executor:
             is_awaitable=cast("Any", optimized_is_awaitable),
             operation_extensions=operation.request.extensions,
         )
-
-
-def refusal(errors: Collection[GraphQLError]) -> Answer:
-    """The answer to a request that was not executed."""
-    return Answer(errors=shown(errors), refused=True)
 
 
 def _explained(answer: Answer, stumbled: Exception | None) -> Answer:

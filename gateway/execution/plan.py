@@ -5,27 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from graphql import (
-    FragmentDefinitionNode,
-    GraphQLResolveInfo,
-    OperationDefinitionNode,
-    default_field_resolver,
-    default_type_resolver,
-)
+from graphql import FragmentDefinitionNode, OperationDefinitionNode
 from graphql.execution.collect_fields import collect_fields
 from graphql.execution.values import VariableValues
-from graphql.pyutils import Path
-from strawberry.execution import optimized_is_awaitable
 
 from gateway.execution.compile import Compiler, Graph
-from gateway.execution.info import RunInfo
 from gateway.execution.resolvers import Uncompilable
 from gateway.execution.roots import compiled_root
 from gateway.execution.run import Run, Unanswerable, written
 
 
 class Plan:
-    """A compiled operation, for one choice of what `@skip` and `@include` leave in. See `run.Places`.
+    """A compiled operation, for one choice of what `@skip` and `@include` leave in.
+
+    Attributes:
+        makers: what its runs are made with.
 
     Raises:
         Uncompilable: only graphql-core can run it.
@@ -38,8 +32,8 @@ class Plan:
         fragments: Mapping[str, FragmentDefinitionNode],
         variables: VariableValues,
     ) -> None:
-        self._fragments = dict(fragments)
         self._compiler = Compiler(graph, operation, fragments, variables)
+        self.makers = self._compiler.makers
         parent = graph.core.get_root_type(operation.operation)
         if parent is None:
             raise Uncompilable(operation.operation.value)
@@ -47,38 +41,6 @@ class Plan:
         self._chosen = collect_fields(
             graph.core, self._compiler.fragments, variables, parent, operation
         ).grouped_field_set
-
-    def info(self, number: int, run: Run) -> RunInfo:
-        site = self._compiler.sites[number]
-        return RunInfo(run.context, site.resolver.field, lambda: self._raw_info(number, run))
-
-    def arguments(self, number: int, run: Run) -> Mapping[str, Any]:
-        return self._compiler.varying[number](run.variables)
-
-    def shared(self, number: int, run: Run) -> Any:
-        return self._compiler.shared[number](run)
-
-    def _raw_info(self, number: int, run: Run) -> GraphQLResolveInfo[Any]:
-        compiler, site = self._compiler, self._compiler.sites[number]
-        make: Any = compiler.graph.executor_class
-        executor = make(
-            compiler.graph.core,
-            self._fragments,
-            compiler.fragments,
-            None,
-            run.context,
-            compiler.operation,
-            run.variables,
-            default_field_resolver,
-            default_type_resolver,
-            default_field_resolver,
-            is_awaitable=optimized_is_awaitable,
-            operation_extensions=run.extensions,
-        )
-        node = site.nodes[0]
-        path = Path(None, (node.alias or node.name).value, site.parent.name)
-        info: GraphQLResolveInfo[Any] = executor.build_resolve_info(site.field, site.nodes, site.parent, path)
-        return info
 
 
 class QueryPlan(Plan):
@@ -95,10 +57,11 @@ class QueryPlan(Plan):
         self._roots = {
             name: compiled_root(self._compiler, self._parent, details) for name, details in self._chosen.items()
         }
+        self._only = next(iter(self._roots.values())) if len(self._roots) == 1 else None
 
     def lone(self, run: Run) -> bool:
         """Whether the query asks its snapshot one question for complaints, and what goes with it afterwards."""
-        return len(self._roots) == 1 and all(root.lone(run) for root in self._roots.values())
+        return self._only is not None and self._only.lone(run)
 
     async def answer(self, run: Run) -> bytes:
         """The body of the response.
@@ -111,12 +74,13 @@ class QueryPlan(Plan):
             data = {}
             for name, root in self._roots.items():
                 data[name] = await root(run)
-                await run.settle()
+                if run.waits:
+                    await run.settle()
             if run.context.outdated and len(data) > 1:
                 raise Unanswerable("what one root field found too old another may show as fresh")
             return written({"data": data})
         finally:
-            run.abandon()
+            run.end()
 
 
 class FramePlan(Plan):
@@ -143,7 +107,8 @@ class FramePlan(Plan):
         """
         try:
             shown = self._show(frame, run)
-            await run.settle()
+            if run.waits:
+                await run.settle()
             return written({"data": {self._name: shown}})
         finally:
-            run.abandon()
+            run.end()

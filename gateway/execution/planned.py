@@ -59,7 +59,7 @@ class Planned(Generic[T]):
         variables = None if self._strange else self._variables.values(given)
         if variables is None:
             return None
-        choice = tuple([variables.coerced.get(name) for name in self._choosing])
+        choice = tuple([variables.coerced.get(name) for name in self._choosing]) if self._choosing else ()
         if choice not in self._plans:
             if len(self._plans) >= MOST_CHOICES:
                 return None

@@ -27,12 +27,16 @@ class NotStored(Uncompilable):
 class Projection:
     """Writes expressions over `r`, a row, and notes the columns that they read.
 
+    Args:
+        single: there will be one row.
+
     Attributes:
         columns: what is to be selected, in this order.
     """
 
-    def __init__(self, compiler: Compiler) -> None:
+    def __init__(self, compiler: Compiler, *, single: bool = False) -> None:
         self.columns: list[str] = ["id"]
+        self._single = single
         self._compiler = compiler
         self._source = compiler.source
         self._bound: list[str] = []
@@ -154,9 +158,11 @@ class Projection:
 
         if piece.pure:
             name = self._source.constant(_Lasting(at))
+        elif self._single:
+            return Piece(f"{self._source.constant(at)}({self._read(stored)[0]}, run)")
         else:
             name = self._source.fresh("m")
-            self._bound.append(f"{name} = run.shared[{self._compiler.share(lambda run: _Shared(at, run))}]")
+            self._bound.append(f"{name} = {self._compiler.made(lambda run: _Shared(at, run))}")
         return Piece(f"{name}[{self._read(stored)[0]}]")
 
 

@@ -78,7 +78,7 @@ class Found:
     def __init__(self, compiler: Compiler, parent: GraphQLObjectType, details: Details) -> None:
         self._resolved = cache(lambda: _Resolved(compiler, parent, details))
         compiler.reads_agencies = False
-        projection = Projection(compiler)
+        projection = Projection(compiler, single=True)
         self._arguments = compiler.arguments(parent, details)
         text = projection.complaint(_type(parent, details), details)
         self._show = compiler.source.load(projection.function("r, run", text))
@@ -98,7 +98,7 @@ class Found:
         if row is None:
             return None
         if self._reads_agencies:
-            await run.context.agencies()
+            run.context.know(await run.context.snapshot.agencies())
         [row] = self._seen([row])
         return self._show(row, run)
 
@@ -155,7 +155,7 @@ class Listed:
             return self._show(Listing(filter, order, _NO_PAGE), run, (), None, total)
         cursors, found = run.context.cursors, await self._rows(run, filter, order, window)
         if self._reads_agencies and found.rows:
-            await run.context.agencies()
+            run.context.know(await run.context.snapshot.agencies())
         return self._show(
             Listing(filter, order, _page(found)),
             run,

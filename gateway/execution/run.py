@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any
 
 import orjson
 from graphql.execution.values import VariableValues
@@ -30,73 +30,58 @@ class Later:
         self.value: Any = None
 
 
-class Places(Protocol):
-    """The numbered places of a plan."""
-
-    def info(self, number: int, run: Run) -> Any:
-        """What the resolver there gets as `info`."""
-
-    def arguments(self, number: int, run: Run) -> Mapping[str, Any]:
-        """Its keyword arguments, where variables stand in them."""
-
-    def shared(self, number: int, run: Run) -> Any:
-        """What the rows of one run share there."""
+#: Makes what a place in a plan needs in each run.
+Make = Callable[["Run"], Any]
 
 
-class _Made(dict[int, Any]):
-    """Values made when they are first asked for."""
+class Run(dict[int, Any]):
+    """What generated functions get beside the record. By number, what a place needs: made when it is first asked for.
 
-    __slots__ = ("_make", "_run")
-
-    def __init__(self, make: Callable[[int, Run], Any], run: Run) -> None:
-        self._make = make
-        self._run = run
-
-    def __missing__(self, number: int) -> Any:
-        made = self[number] = self._make(number, self._run)
-        return made
-
-
-class Run:
-    """What generated functions get beside the record.
+    Args:
+        makers: of the plan, by number.
 
     Attributes:
         context: of the operation; set before anything is resolved.
         extensions: that came with the request.
-        infos, arguments, shared: see `Places`, by number.
+        waits: places to `settle`.
     """
 
-    __slots__ = ("_waiting", "arguments", "context", "extensions", "infos", "shared", "variables")
+    __slots__ = ("_makers", "context", "extensions", "variables", "waits")
 
     context: Context
 
-    def __init__(self, places: Places, variables: VariableValues, extensions: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, makers: Sequence[Make], variables: VariableValues, extensions: Mapping[str, Any] | None = None
+    ) -> None:
+        self._makers = makers
         self.variables = variables
         self.extensions = extensions
-        self.infos: Mapping[int, Any] = _Made(places.info, self)
-        self.arguments: Mapping[int, Mapping[str, Any]] = _Made(places.arguments, self)
-        self.shared: Mapping[int, Any] = _Made(places.shared, self)
-        self._waiting: list[Later] = []
+        self.waits: list[Later] = []
+
+    def __missing__(self, number: int) -> Any:
+        made = self[number] = self._makers[number](self)
+        return made
 
     def later(self, awaitable: Awaitable[Any], complete: Complete) -> Later:
         """A place for what the awaitable will come to."""
         later = Later(awaitable, complete)
-        self._waiting.append(later)
+        self.waits.append(later)
         return later
 
     async def settle(self) -> None:
         """Awaits whatever fields wait for, all rows at once, and what comes to light beneath them."""
-        while self._waiting:
-            wave, self._waiting = self._waiting, []
+        while self.waits:
+            wave, self.waits = self.waits, []
             for later, value in zip(wave, await _all([later.awaitable for later in wave]), strict=True):
                 later.value = later.complete(value, self)
 
-    def abandon(self) -> None:
-        """Lets go of what nobody will await."""
-        for later in self._waiting:
+    def end(self) -> None:
+        """Lets go of what nobody will await, and of what holds this run in turn: that would wait for the collector."""
+        for later in self.waits:
             if isinstance(later.awaitable, Coroutine):
                 later.awaitable.close()
-        self._waiting.clear()
+        self.waits.clear()
+        self.clear()
 
 
 async def _all(awaitables: list[Awaitable[Any]]) -> list[Any]:

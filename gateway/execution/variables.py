@@ -60,10 +60,12 @@ class Variables:
             return NO_VARIABLES
         values = VariableValues({}, {})
         try:
-            fits = self._sound and all(_take(each, given or {}, values) for each in self._declared)
+            for each in self._declared:
+                if not _take(each, given or {}, values):
+                    return None
         except RecursionError:
             return None
-        return values if fits else None
+        return values if self._sound else None
 
 
 def _take(declared: _Declared, given: Mapping[str, Any], values: VariableValues) -> bool:

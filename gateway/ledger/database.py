@@ -109,12 +109,8 @@ class Database(Protocol):
     #: Names it in a log: no credentials.
     name: str
 
-    def session(self, *, alone: bool = False) -> Session:
-        """A snapshot; no connection is taken before its first fetch, and nothing may be fetched after its block.
-
-        Args:
-            alone: one statement will be fetched, which is a snapshot of its own.
-        """
+    def session(self) -> Session:
+        """A snapshot; no connection is taken before its first fetch, and nothing may be fetched after its block."""
 
     async def fetch(self, sql: str, params: Sequence[Any] = (), *, heavy: bool = False) -> Sequence[Row]:
         """All rows of one reading statement, a snapshot of its own."""

@@ -15,7 +15,7 @@ from math import prod
 from typing import NamedTuple
 
 from gateway.ledger import counters, search, visibility
-from gateway.ledger.database import Dialect, Row, Sql
+from gateway.ledger.database import Dialect, Row
 from gateway.ledger.filters import (
     Condition,
     Shape,
@@ -28,7 +28,7 @@ from gateway.ledger.filters import (
 )
 from gateway.ledger.order import beyond, key_values, order_by, terms
 from gateway.ledger.rows import COLUMNS, clean
-from gateway.ledger.statement import Statement, among, placeholders, take
+from gateway.ledger.statement import Statement, filled, placeholders, take
 from schema.errors import BadUserInput
 from schema.query import ComplaintFilter, ComplaintOrder, ComplaintOrderField, OrderDirection, RowKey, Viewer, Window
 
@@ -107,7 +107,8 @@ def page(
     )
     keys = [key_values(order, key) for key in (window.after, window.before) if key is not None]
     values_bound = [value for several in (*values, *keys) for value in several]
-    return Statement(_page(shape), [*values_bound, window.limit + 1], heavy=_heavy(conditions, split, order))
+    heavy, width = _heavy(conditions, split, order), len(_selected(order, columns))
+    return Statement(_page(shape), [*values_bound, window.limit + 1], heavy, width=width)
 
 
 @lru_cache(maxsize=1024)
@@ -141,9 +142,8 @@ def count(filter: ComplaintFilter, viewer: Viewer, dialect: Dialect) -> Statemen
 
 def by_ids(ids: Collection[str], viewer: Viewer, columns: tuple[str, ...] = COLUMNS) -> Statement:
     """The complaints with these ids, in any order: `columns`, then id and seq."""
-    sql = Sql()
-    asked = among(sql, [clean(id) for id in ids])
-    return Statement(f"{_by_id(columns, visibility.complaints(viewer))} {asked}", sql.params)
+    asked = filled([clean(id) for id in ids])
+    return Statement(_by_ids(columns, visibility.complaints(viewer), len(asked)), asked, few=True)
 
 
 def by_tracking_id(
@@ -161,9 +161,10 @@ def by_tracking_id(
 
 
 @lru_cache(maxsize=1024)
-def _by_id(columns: tuple[str, ...], visible: str) -> str:
+def _by_ids(columns: tuple[str, ...], visible: str, asked: int) -> str:
     selected = ", ".join([*_columns(columns), "c.id", "c.seq"])
-    return f"SELECT {selected} FROM complaints c WHERE {visible} AND c.id IN"
+    marks = ", ".join(take(placeholders(), asked))
+    return f"SELECT {selected} FROM complaints c WHERE {visible} AND c.id IN ({marks})"
 
 
 @lru_cache(maxsize=1024)
@@ -243,11 +244,12 @@ def _single(conditions: Sequence[Condition]) -> bool:
     return any(condition.kind in _SINGLE for condition in conditions)
 
 
-def _selected(order: ComplaintOrder, columns: tuple[str, ...]) -> list[str]:
+@lru_cache(maxsize=1024)
+def _selected(order: ComplaintOrder, columns: tuple[str, ...]) -> Sequence[str]:
     """The columns, then what else the order compares."""
     selected = _columns(columns)
     compared = [*(term.sql for term in terms(order)), "c.id"]
-    return [*selected, *(name for name in compared if name not in selected)]
+    return (*selected, *(name for name in compared if name not in selected))
 
 
 def _columns(columns: Sequence[str]) -> list[str]:

@@ -87,12 +87,27 @@ class PostgresDatabase:
         self._free = asyncio.Semaphore(readers)
         self._taken: set[Connection] = set()
 
-    def session(self, *, alone: bool = False) -> PostgresSession:
-        return PostgresSession(self, alone=alone)
+    def session(self) -> PostgresSession:
+        return PostgresSession(self)
 
     async def fetch(self, sql: str, params: Sequence[Any] = (), *, heavy: bool = False) -> Sequence[Row]:
-        async with self.session(alone=True) as session:
-            return await session.fetch(sql, params, heavy=heavy)
+        try:
+            connection = await self.acquire()
+        except _ERRORS as error:
+            raise ledger_error(error) from error
+        try:
+            return await self.rows(connection, sql, params)
+        finally:
+            self.put_back(connection)
+
+    async def rows(self, connection: Connection, sql: str, params: Sequence[Any]) -> Sequence[Row]:
+        """All rows of a statement."""
+        try:
+            return await connection.fetch(sql, *params, timeout=self.deadline)
+        except TimeoutError:
+            raise DeadlinePassed("The answer would take too long: ask for less, or for a narrower filter.") from None
+        except _ERRORS as error:
+            raise ledger_error(error) from error
 
     async def connect(self) -> PostgresWriter:
         with errors_of_postgres():
@@ -138,11 +153,10 @@ class PostgresDatabase:
 class PostgresSession:
     """A REPEATABLE READ transaction: its snapshot is taken by the first statement after BEGIN."""
 
-    __slots__ = ("_alone", "_connection", "_database", "_over", "_turn")
+    __slots__ = ("_connection", "_database", "_over", "_turn")
 
-    def __init__(self, database: PostgresDatabase, *, alone: bool) -> None:
+    def __init__(self, database: PostgresDatabase) -> None:
         self._database = database
-        self._alone = alone
         self._connection: Connection | None = None
         self._turn = asyncio.Lock()
         self._over = False
@@ -160,7 +174,7 @@ class PostgresSession:
         if connection is None:
             return
         try:
-            if not self._alone and not connection.is_closed():
+            if not connection.is_closed():
                 await connection.execute("ROLLBACK")
         except BaseException as error:
             # In which state it is, is not known, least of all when we were cancelled: it is not used again.
@@ -176,14 +190,7 @@ class PostgresSession:
                 connection = self._connection or await self._begin()
             except _ERRORS as error:
                 raise ledger_error(error) from error
-            try:
-                return await connection.fetch(sql, *params, timeout=self._database.deadline)
-            except TimeoutError:
-                raise DeadlinePassed(
-                    "The answer would take too long: ask for less, or for a narrower filter."
-                ) from None
-            except _ERRORS as error:
-                raise ledger_error(error) from error
+            return await self._database.rows(connection, sql, params)
 
     async def _begin(self) -> Connection:
         connection = await self._database.acquire()
@@ -191,8 +198,7 @@ class PostgresSession:
             self._database.put_back(connection)
             raise LedgerError("the session is over")
         self._connection = connection
-        if not self._alone:
-            await connection.execute(_SNAPSHOT)
+        await connection.execute(_SNAPSHOT)
         return connection
 
 

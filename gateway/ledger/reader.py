@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from gateway.ledger import listing, log, statistics, visibility
 from gateway.ledger.database import Database, Dialect, Row
 from gateway.ledger.filters import agencies_meant
 from gateway.ledger.rows import COLUMNS, clean, complaint_from_row, moment
-from gateway.ledger.state import AGENCIES, HEAD, STAMPS, Head, Remembered, State, read, told
+from gateway.ledger.state import AGENCIES, HEAD, STAMPS, Head, Remembered, State, asking, beside, head_of, told
 from gateway.ledger.statement import Statement
 from schema.agency import Agency, SourceReport
 from schema.complaint import Complaint
@@ -31,6 +31,9 @@ from schema.query import (
 
 #: Ids that one statement asks for.
 _IDS_AT_ONCE = 512
+
+#: Rows, and the values of what was asked with them.
+Answers: TypeAlias = "tuple[Sequence[Row], Sequence[Any]]"
 
 _QUARANTINE = (
     "SELECT native_id, reason, first_seen_at FROM quarantine WHERE agency = $1"
@@ -61,9 +64,9 @@ class LedgerSnapshot:
         self._remembered = remembered
         self._lone = lone
         self._asked = False
-        # A single statement of PostgreSQL's needs no transaction, and brings the ledger's state along.
-        self._telling = lone and self._dialect is Dialect.POSTGRES
-        self._session = database.session(alone=self._telling)
+        # A single statement needs no session, if it tells the ledger's state along.
+        self._session = None if lone else database.session()
+        self._over = False
         self._known: Head | None = None
         self._state: State | None = None
 
@@ -71,7 +74,9 @@ class LedgerSnapshot:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._session.release()
+        self._over = True
+        if self._session is not None:
+            await self._session.release()
 
     async def head(self) -> Position:
         self.dependencies.head = True
@@ -89,7 +94,7 @@ class LedgerSnapshot:
         return Position(now.epoch, max(seqs, default=0))
 
     async def versions(self) -> Versions:
-        head = await self._head()
+        head = self._known or await self._head()
         return self._remembered.versions(head, await self._stamps(head), self.viewer)
 
     async def agencies(self) -> Mapping[str, Agency]:
@@ -126,10 +131,12 @@ class LedgerSnapshot:
         self._depends_on_rows((), columns)
         found = self._as_seen(await self._by_ids(ids, columns), columns)
         at = len(columns)
-        self.dependencies.complaints.update((row[at], row[at + 1]) for row in found)
-        if len(found) < len(set(ids)):
+        rows = {row[at]: row for row in found}
+        for id, row in rows.items():
+            self.dependencies.complaints[id] = row[at + 1]
+        if len(rows) < len(ids) and any(id not in rows for id in ids):
             self._depends()
-        return {row[at]: row for row in found}
+        return rows
 
     async def rows_by_tracking_id(
         self, tracking_id: str, agency: str | None, columns: tuple[str, ...]
@@ -219,9 +226,11 @@ class LedgerSnapshot:
         """Visible complaints as they are stored, parts that are not the viewer's included."""
         return {row[0]: complaint_from_row(row) for row in await self._by_ids(ids, COLUMNS)}
 
-    async def _by_ids(self, ids: Collection[str], columns: tuple[str, ...]) -> list[Row]:
+    async def _by_ids(self, ids: Collection[str], columns: tuple[str, ...]) -> Sequence[Row]:
         """Rows of `columns`, then id and seq."""
         asked = list(dict.fromkeys(ids))
+        if len(asked) <= _IDS_AT_ONCE:
+            return await self._ask(listing.by_ids(asked, self.viewer, columns)) if asked else ()
         found: list[Row] = []
         for start in range(0, len(asked), _IDS_AT_ONCE):
             found += await self._ask(listing.by_ids(asked[start : start + _IDS_AT_ONCE], self.viewer, columns))
@@ -247,13 +256,14 @@ class LedgerSnapshot:
             known.update(agencies)
 
     def _depends_on_rows(self, agencies: Collection[str] | None, columns: Collection[str]) -> None:
-        self._depends(agencies)
+        if agencies != ():
+            self._depends(agencies)
         if "synced_at" in columns:  # moves without an event
             self.dependencies.health = True
 
     async def _head(self) -> Head:
         if self._known is None:
-            if self._telling:
+            if self._session is None:
                 await self._tell(None)
             else:
                 self._known = Head(*(await self._fetch(HEAD))[0])
@@ -268,7 +278,7 @@ class LedgerSnapshot:
         return state.stamps
 
     async def _agencies(self) -> Sequence[Row]:
-        head = await self._head()
+        head = self._known or await self._head()
         state = self._state or self._remembered.state
         if state.reported != head.reported:
             state = state._replace(reported=head.reported, agencies=await self._fetch(AGENCIES))
@@ -280,29 +290,62 @@ class LedgerSnapshot:
 
     async def _with_count(self, statement: Statement, filter: ComplaintFilter) -> tuple[Sequence[Row], int]:
         """The rows, and how many complaints match the filter."""
-        count = listing.count(filter, self.viewer, self._dialect)
-        found = await self._ask(statement, *((count,) if self._telling else ()))
-        total: int = found[0][-1] if self._telling else (await self._fetch(count))[0][0]
-        return found, total
+        rows, [total] = await self._ask_all(statement, listing.count(filter, self.viewer, self._dialect))
+        return rows, total
 
-    async def _ask(self, statement: Statement, *others: Statement) -> Sequence[Row]:
-        """Puts a question for complaints, counts, statistics or events; `others` go with it if this snapshot tells."""
+    async def _ask(self, statement: Statement) -> Sequence[Row]:
+        """Puts a question for complaints, counts, statistics or events."""
+        return (await self._ask_all(statement))[0]
+
+    async def _ask_all(self, statement: Statement, *others: Statement) -> Answers:
+        """Puts a question, and others of one value each."""
         if self._lone and (self._asked or self._known is not None):
             raise LedgerError("a snapshot for a lone question was asked something before it")
         self._asked = True
-        return await self._tell(statement, *others) if self._telling else await self._fetch(statement)
+        return await (self._fetch_all if self._session is not None else self._tell)(statement, *others)
 
-    async def _tell(self, statement: Statement | None, *others: Statement) -> Sequence[Row]:
+    async def _tell(self, statement: Statement | None, *others: Statement) -> Answers:
+        """By one statement, if that can bring the state along; else by a transaction."""
+        tell = self._tell_all if self._dialect is Dialect.POSTGRES else self._tell_head
+        found = await tell(statement, *others)
+        if found is not None:
+            return found
+        if self._over:
+            raise LedgerError("the snapshot is over")
+        self._session = self._database.session()
+        found = await self._fetch_all(statement, *others) if statement is not None else ((), ())
+        # For the next one.
+        await self._stamps(await self._head())
+        await self._agencies()
+        return found
+
+    async def _tell_all(self, statement: Statement | None, *others: Statement) -> Answers | None:
+        """With whatever changed of the ledger's state."""
         state = self._remembered.state
-        rows = await self._fetch(told(state, statement, *others))
-        if rows:
-            self._known, state = read(rows[0][-1 - len(others)], state)
-            self._remember(state)
-            return rows
-        # No row brought the state. Now it takes a transaction.
-        await self._session.release()
-        self._session, self._telling = self._database.session(), False
-        return await self._fetch(statement) if statement is not None else ()
+        asked = asking(state, statement, *others)
+        found = told(await self._database.fetch(asked.sql, asked.params, heavy=asked.heavy), state, statement, *others)
+        if found is None:
+            return None
+        self._known = found.head
+        self._remember(found.state)
+        return found.rows, found.values
+
+    async def _tell_head(self, statement: Statement | None, *others: Statement) -> Answers | None:
+        """With the head in each row, under which the state that is remembered may still be true."""
+        if others or (statement is not None and not statement.few):
+            return None  # on SQLite a transaction costs less than the head in each of many rows
+        state = self._remembered.state
+        asked = beside(statement)
+        rows = await self._database.fetch(asked.sql, asked.params)
+        if not rows or not state.is_of(head := head_of(rows[0])):
+            return None
+        self._known, self._state = head, state
+        return rows, ()
+
+    async def _fetch_all(self, statement: Statement, *others: Statement) -> Answers:
+        rows = await self._fetch(statement)
+        return rows, [(await self._fetch(other))[0][0] for other in others]
 
     async def _fetch(self, statement: Statement) -> Sequence[Row]:
+        assert self._session is not None  # until there is one, `_tell` asks
         return await self._session.fetch(statement.sql, statement.params, heavy=statement.heavy)

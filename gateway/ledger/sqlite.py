@@ -100,12 +100,18 @@ class SqliteDatabase:
         self._threads = ThreadPoolExecutor(min(readers, 4), thread_name_prefix="ledger-read")
         self._taken: set[sqlite3.Connection] = set()
 
-    def session(self, *, alone: bool = False) -> SqliteSession:
-        return SqliteSession(self, alone=alone)
+    def session(self) -> SqliteSession:
+        return SqliteSession(self)
 
     async def fetch(self, sql: str, params: Sequence[Any] = (), *, heavy: bool = False) -> Sequence[Row]:
-        async with self.session(alone=True) as session:
-            return await session.fetch(sql, params, heavy=heavy)
+        if heavy or not self._idle:
+            async with self.session() as session:
+                return await session.fetch(sql, params, heavy=heavy)
+        try:
+            # It stays idle for all others: nothing here lets go of the event loop.
+            return self._idle[-1].execute(placeholders(sql), params).fetchall()
+        except sqlite3.Error as error:
+            raise ledger_error(error) from error
 
     async def connect(self) -> SqliteWriter:
         writer = SqliteWriter(self.path)
@@ -153,11 +159,10 @@ class SqliteDatabase:
 class SqliteSession:
     """A deferred transaction: its snapshot is taken by the first SELECT."""
 
-    __slots__ = ("_alone", "_connection", "_database", "_over", "_running", "_turn")
+    __slots__ = ("_connection", "_database", "_over", "_running", "_turn")
 
-    def __init__(self, database: SqliteDatabase, *, alone: bool) -> None:
+    def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
-        self._alone = alone
         self._connection: sqlite3.Connection | None = None
         self._turn = asyncio.Lock()
         self._running: Future[Any] | None = None
@@ -204,8 +209,7 @@ class SqliteSession:
             self._database.put_back(connection)
             raise LedgerError("the session is over")
         self._connection = connection
-        if not self._alone:
-            connection.execute("BEGIN")
+        connection.execute("BEGIN")
         return connection
 
     async def _in_thread(self, connection: sqlite3.Connection, sql: str, params: Sequence[Any]) -> Sequence[Row]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -25,6 +25,7 @@ _COLUMNS = "h.epoch, h.seq, h.health, h.facts, h.derived, (SELECT min(seq) FROM 
 HEAD = Statement(f"SELECT {_COLUMNS} FROM head h")
 STAMPS = Statement("SELECT agency, visibility, seq FROM stamps")
 AGENCIES = Statement("SELECT id, facts, report FROM agencies ORDER BY id")
+_WIDTH = 6
 
 #: All of it as one JSON value of PostgreSQL's; null stands for what did not change since the marks that are bound.
 _WHOLE = (
@@ -83,6 +84,26 @@ class State(NamedTuple):
     reported: tuple[str, int, int] = ("", -1, -1)
     agencies: Sequence[Row] = ()
 
+    def is_of(self, head: Head) -> bool:
+        """Whether nothing of it has changed under this head."""
+        epoch, seq, health, facts, _, _ = head
+        return self.stamped == (epoch, seq) and self.reported == (epoch, health, facts)
+
+
+def beside(statement: Statement | None) -> Statement:
+    """The statement, with the head behind the values of each of its few rows; None asks for the head alone."""
+    return HEAD if statement is None else Statement(_beside(statement.sql), statement.params)
+
+
+def head_of(row: Row) -> Head:
+    """The head in a row of a statement that was put `beside`."""
+    return Head(*row[-_WIDTH:])
+
+
+@lru_cache(maxsize=1024)
+def _beside(sql: str) -> str:
+    return f"SELECT q.*, {_COLUMNS} FROM ({sql}) q, head h"
+
 
 class _Whole(msgspec.Struct, array_like=True):
     epoch: str
@@ -95,44 +116,69 @@ class _Whole(msgspec.Struct, array_like=True):
     agencies: list[tuple[str, str, str | None]] | None
 
 
-def told(state: State, statement: Statement | None, *others: Statement) -> Statement:
-    """The statement, with the whole ledger's state behind the values of its first row.
+class Told(NamedTuple):
+    """What one statement brought.
+
+    Attributes:
+        values: of the statements that went with it.
+    """
+
+    rows: Sequence[Row]
+    values: Sequence[Any]
+    head: Head
+    state: State
+
+
+def asking(state: State, statement: Statement | None, *others: Statement) -> Statement:
+    """The statement, and with it the whole ledger's state: to be read by `told`.
 
     One statement is a snapshot of its own on PostgreSQL, and needs no transaction.
 
     Args:
         statement: None asks for the state alone.
-        others: of one value each, which come after the state.
+        others: of one value each.
     """
     marks = (*state.stamped, *state.reported)
     if statement is None:
-        return Statement(_told(None, 0), marks)
+        return Statement(_asking(None, 0, 0), marks)
     widths = tuple((other.sql, len(other.params)) for other in others)
     params = [*statement.params, *marks, *(value for other in others for value in other.params)]
-    return Statement(_told(statement.sql, len(statement.params), *widths), params, statement.heavy)
+    text = _asking(statement.sql, statement.width, len(statement.params), *widths)
+    return Statement(text, params, statement.heavy)
 
 
-def read(told: str, state: State) -> tuple[Head, State]:
-    """The head and the state that a statement `told`, which was asked under `state`."""
-    whole = _whole(told)
+def told(found: Sequence[Row], state: State, statement: Statement | None, *others: Statement) -> Told | None:
+    """What came of `asking`; None: no row brought the state."""
+    if not found:
+        return None
+    [*values] = found[0] if statement is None or statement.width else found[0][-1 - len(others) :]
+    text, values, columns = values[0], values[1 : 1 + len(others)], values[1 + len(others) :]
+    whole = _whole(text)
     head = Head(whole.epoch, whole.seq, whole.health, whole.facts, whole.derived, whole.first)
     stamps = state.stamps if whole.stamps is None else whole.stamps
     agencies = state.agencies if whole.agencies is None else whole.agencies
-    return head, State(head.stamped, stamps, head.reported, agencies)
+    if statement is not None and statement.width:
+        found = [] if columns[0] is None else list(zip(*columns, strict=True))
+    return Told(found, values, head, State(head.stamped, stamps, head.reported, agencies))
 
 
 _whole = msgspec.json.Decoder(_Whole).decode
 
 
 @lru_cache(maxsize=1024)
-def _told(sql: str | None, width: int, *others: tuple[str, int]) -> str:
-    state = _WHOLE.format(*(f"${width + n}" for n in range(1, _MARKS + 1)))
+def _asking(sql: str | None, width: int, params: int, *others: tuple[str, int]) -> str:
+    state = _WHOLE.format(*(f"${params + n}" for n in range(1, _MARKS + 1)))
     if sql is None:
         return f"SELECT {state}"
-    values, width = [state], width + _MARKS
-    for other, params in others:
-        values.append(f"({_moved(other, width)})")
-        width += params
+    values, bound = [state], params + _MARKS
+    for other, its in others:
+        values.append(f"({_moved(other, bound)})")
+        bound += its
+    if width:
+        # Column by column in one row: it sends each row by itself, and reading so many takes longer than the rows do.
+        names = [f"c{n}" for n in range(width)]
+        arrays = [f"array_agg({name})" for name in names]
+        return f"SELECT {', '.join([*values, *arrays])} FROM ({sql}) q ({', '.join(names)})"
     # The rest of the rows carries nothing: what is the same for all of them is sent once.
     first = ", ".join([f"CASE WHEN row_number() OVER () = 1 THEN {value} END" for value in values])
     return f"SELECT q.*, {first} FROM ({sql}) q"
@@ -157,9 +203,10 @@ class Remembered:
         known, versions = self._versions
         if known != head or len(versions) >= _MOST_VIEWERS:
             self._versions = head, versions = head, {}
-        if viewer not in versions:
-            versions[viewer] = _versions(head, stamps, viewer)
-        return versions[viewer]
+        found = versions.get(viewer)
+        if found is None:
+            found = versions[viewer] = _versions(head, stamps, viewer)
+        return found
 
     def agencies(self, rows: Sequence[Row]) -> Mapping[str, Agency]:
         """The agencies by slug."""

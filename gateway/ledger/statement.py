@@ -10,11 +10,19 @@ from gateway.ledger.database import Sql
 
 
 class Statement(NamedTuple):
-    """What `Session.fetch` takes. `heavy`: it may read many rows, so it belongs beside the event loop."""
+    """What `Session.fetch` takes.
+
+    Attributes:
+        heavy: it may read many rows, so it belongs beside the event loop.
+        few: it brings a few rows, found by their ids.
+        width: of its rows, where they may be many; 0 where nobody counted.
+    """
 
     sql: str
     params: Sequence[Any] = ()
     heavy: bool = False
+    few: bool = False
+    width: int = 0
 
 
 def filled(values: Collection[Any]) -> Sequence[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gateway.execution.execute import Frame
+from gateway.execution.answer import Frame
 
 
 class Framing(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from gateway.execution.execute import Frame
+from gateway.execution.answer import Frame
 
 _BOUNDARY = b"\r\n--graphql"
 

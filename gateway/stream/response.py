@@ -9,7 +9,9 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from gateway.connection import ABORT
-from gateway.execution.execute import Ended, Executor, Frame, Operation
+from gateway.execution.answer import Ended, Frame
+from gateway.execution.execute import Executor
+from gateway.execution.operation import Operation
 from gateway.reply import Headers
 from gateway.stream.framing import Framing
 from gateway.stream.limits import StreamLimits, TooManyStreams

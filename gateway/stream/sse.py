@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.execution.execute import Frame
+from gateway.execution.answer import Frame
 
 #: The id of the end. An EventSource knows of no end: it comes again, with this in Last-Event-ID, and is sent away.
 FINISHED = "complete"

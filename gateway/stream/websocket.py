@@ -13,8 +13,10 @@ from graphql import GraphQLError
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from gateway.execution.answer import Answer, Ended, refusal
 from gateway.execution.document import Refused
-from gateway.execution.execute import SUBSCRIPTION, Answer, Ended, Executor, Operation, refusal
+from gateway.execution.execute import Executor
+from gateway.execution.operation import SUBSCRIPTION, Operation
 from gateway.origins import Origins
 from gateway.stream import messages
 from gateway.stream.limits import StreamLimits, TooManyStreams

@@ -39,7 +39,7 @@ class Context:
     known_epoch: str | None = field(default=None, init=False)
     _agencies: Mapping[str, Agency] | None = field(default=None, init=False)
     _sources: Mapping[str, SourceReport] | None = field(default=None, init=False)
-    _reading: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    _lock: asyncio.Lock | None = field(default=None, init=False)
 
     async def epoch(self) -> str:
         """The ledger's epoch, read once: event cursors of another one can't be continued."""
@@ -64,7 +64,7 @@ class Context:
         """All agencies by slug, read once."""
         if self._agencies is None:
             # A page's rows ask at the same time: the first one reads, the others wait for it.
-            async with self._reading:
+            async with self._reading():
                 if self._agencies is None:
                     self._agencies = await self.snapshot.agencies()
         return self._agencies
@@ -72,10 +72,19 @@ class Context:
     async def sources(self) -> Mapping[str, SourceReport]:
         """Every source's health by slug, read once."""
         if self._sources is None:
-            async with self._reading:
+            async with self._reading():
                 if self._sources is None:
                     self._sources = await self.snapshot.sources()
         return self._sources
+
+    def _reading(self) -> asyncio.Lock:
+        if self._lock is None:
+            self._lock = asyncio.Lock()
+        return self._lock
+
+    def know(self, agencies: Mapping[str, Agency]) -> None:
+        """All agencies by slug, as the snapshot has them: they need not be read."""
+        self._agencies = agencies
 
     def agency(self, slug: str) -> Agency | Awaitable[Agency | None] | None:
         """The agency, at once if the agencies were read before; None if it is not plugged in here."""

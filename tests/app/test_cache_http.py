@@ -71,6 +71,9 @@ async def test_the_second_answer_is_the_first_byte_for_byte(front: Any) -> None:
     assert 'simpul_cache_answers_total{result="hit"} 2.0' in page
     assert 'simpul_cache_answers_total{result="confirmed"} 1.0' in page
     assert 'simpul_requests_total{kind="query",outcome="ok",transport="http"} 4.0' in page
+    # From the third time on it was at hand, and nobody took its time.
+    assert 'simpul_request_seconds_count{kind="query",transport="http"} 3.0' in page
+    assert 'simpul_request_seconds_bucket{kind="query",le="+Inf",transport="http"} 3.0' in page
 
 
 async def test_errors_refusals_and_mutations_are_not_kept(front: Any) -> None:

@@ -31,8 +31,9 @@ from structlog.testing import capture_logs
 
 from gateway.cursor import SealedCursors
 from gateway.execution.columns import TABLES
-from gateway.execution.execute import Executor, Way
+from gateway.execution.execute import Executor
 from gateway.execution.masking import shown
+from gateway.execution.operation import Way
 from gateway.execution.request import GraphQLRequest
 from gateway.ledger.models import ComplaintRow
 from gateway.ledger.reader import LedgerReader

@@ -111,8 +111,12 @@ class Watched:
         self.dialect, self.name = database.dialect, database.name
         self.asked: list[str] = []
 
-    def session(self, *, alone: bool = False) -> Session:
-        return WatchedSession(self._database.session(alone=alone), self.asked)
+    def session(self) -> Session:
+        return WatchedSession(self._database.session(), self.asked)
+
+    async def fetch(self, sql: str, params: Sequence[Any] = (), *, heavy: bool = False) -> Sequence[Row]:
+        self.asked.append(sql)
+        return await self._database.fetch(sql, params, heavy=heavy)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._database, name)
@@ -163,6 +167,35 @@ async def test_a_lone_list_is_one_statement(filled: Any) -> None:
             await snapshot.sources(),
             await snapshot.stamp(),
         )
+
+
+async def test_a_lone_complaint_is_one_statement(ledger: Any) -> None:
+    id = ledger.complaint(1).id
+    database = Watched(ledger.database)
+    reader = LedgerReader(database)
+
+    async def ask(reader: LedgerReader, *, lone: bool) -> Any:
+        async with reader.snapshot(PUBLIC, lone=lone) as snapshot:
+            [row] = (await snapshot.rows_by_ids([id], ("id", "title"))).values()
+            told = await snapshot.versions(), await snapshot.agencies(), await snapshot.sources()
+            return tuple(row[:2]), *told, snapshot.dependencies
+
+    reports = (SourceReport(agency="prov-bali", state=state) for state in (SourceState.OK, SourceState.STALE))
+    changes = [
+        lambda: ledger.put(ledger.complaint(1)),
+        lambda: ledger.put(replace(ledger.complaint(1), title="Lampu padam")),
+        lambda: ledger.writer.register([replace(BALI, name="Bali")]),
+        lambda: ledger.writer.report(next(reports)),
+        lambda: ledger.writer.report(next(reports)),
+    ]
+    for change in changes:
+        await change()
+        # What is remembered is of the ledger before; then of this one.
+        for _ in range(2):
+            database.asked.clear()
+            assert await ask(reader, lone=True) == await ask(LedgerReader(ledger.database), lone=False)
+        assert len(database.asked) == 1
+    assert database.in_use() == 0
 
 
 @pytest.mark.parametrize("nothing", [ComplaintFilter(agencies=()), ComplaintFilter(tracking_ids=("none",))])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.execution.execute import Frame
+from gateway.execution.answer import Frame
 from gateway.execution.request import GraphQLRequest
 from schema.agency import SourceReport, SourceState
 from schema.query import PUBLIC

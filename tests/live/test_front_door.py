@@ -18,6 +18,7 @@ WORDS = {
     "kind": {"query", "mutation", "subscription", "unknown"},
     "outcome": {"ok", "partial", "refused", "read", "rejected"},
     "result": {"hit", "miss", "confirmed", "shared", "made", "joined", "stale"},
+    "way": {"compiled", "repeated", "interpreted"},
     "agency": set(SLUGS),
     "state": {state.value for state in SourceState},
     "task": {"watch", "clocks", *(f"poll {slug}" for slug in SLUGS)},
@@ -48,6 +49,7 @@ def test_metrics_hold_numbers_and_words_of_the_hubs_own(demo: Demo) -> None:
         for sample in family.samples:
             for label, value in sample.labels.items():
                 assert label == "le" or value in WORDS[label], sample
+    assert any(s.labels == {"way": "compiled"} and s.value for s in families["simpul_operations_executed"].samples)
     for row in rows:
         assert not any(str(value) in page.text for value in row.values() if value)
     read = {

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.execution.execute import Executor, Way
+from gateway.execution.execute import Executor
+from gateway.execution.operation import Way
 from gateway.execution.request import GraphQLRequest
 from schema.graph.context import Context
 from schema.graph.schema import build

@@ -13,7 +13,7 @@ import pytest
 from gateway.cache.answers import AnswerCache
 from gateway.cache.entry import Entry
 from gateway.cache.memory import Memory
-from gateway.execution.execute import Answer
+from gateway.execution.answer import Answer
 from schema.errors import LedgerUnavailable
 from schema.ports import Dependencies, Versions
 from schema.query import PUBLIC, Role, Viewer

@@ -14,10 +14,12 @@ from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, execute, p
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from structlog.testing import capture_logs
 
+from gateway.execution.answer import Answer, Ended
 from gateway.execution.document import MOST_CHOICES
-from gateway.execution.execute import Answer, Ended, Executor, Operation, Way
+from gateway.execution.execute import Executor
 from gateway.execution.kept import Kept
 from gateway.execution.masking import shown
+from gateway.execution.operation import Operation, Way
 from gateway.execution.plan import QueryPlan
 from gateway.execution.request import GraphQLRequest
 from gateway.execution.source import Source
