@@ -23,7 +23,7 @@ from gateway.stream.framing import Framing
 from gateway.telemetry import Metrics
 from gateway.terms import Rejected, Terms
 from schema.errors import BadUserInput
-from schema.query import PUBLIC
+from schema.query import PUBLIC, Viewer
 
 #: The longest body, in bytes.
 MAX_BODY = 262_144
@@ -112,6 +112,13 @@ class Door:
         # The specification keeps 200 for application/json, where old clients read no body under 4xx.
         status = 400 if answer.refused and terms.media == GRAPHQL else 200
         return await _once(status, answer.json(), terms)
+
+    async def answer(self, operation: Operation, viewer: Viewer) -> Entry | Answer:
+        """The answer to a query or a mutation; a query's from the cache, if it is there and true."""
+        key = None if self._cache is None or operation.kind is not QUERY else key_of(operation.request, viewer)
+        if key is None or self._cache is None:
+            return await self._executor.execute(operation, viewer)
+        return await self._cache.get(key, viewer, lambda: self._executor.execute(operation, viewer))
 
     def rejection(self, rejected: Rejected, terms: Terms) -> Reply:
         """The reply to what is no GraphQL request."""
