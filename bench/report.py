@@ -115,6 +115,8 @@ def streams_table(crowds: Sequence[dict[str, Any]]) -> str:
                 f"{ratio['per_second']:.2f}",
                 f"{hub['cpu_us']:.1f}",
                 f"{ratio['by_cpu']:.2f}",
+                f"{hub['paced_per_second']:,.0f}",
+                f"{ratio['paced_per_second']:.2f}",
                 f"{hub['paced_cpu_us']:.1f}",
                 f"{ratio['paced_by_cpu']:.2f}",
                 f"{hub['p50_ms']:.1f}",
@@ -128,8 +130,8 @@ def streams_table(crowds: Sequence[dict[str, Any]]) -> str:
 
 
 _STREAM_HEADS = (
-    "subscribers", "documents", "deliveries/s", "x constant", "CPU us", "by CPU", "one by one: CPU us", "by CPU",
-    "p50 ms", "p99 ms", "x constant", "bytes",
+    "subscribers", "documents", "deliveries/s", "x constant", "CPU us", "by CPU", "one by one: /s", "x constant",
+    "CPU us", "by CPU", "p50 ms", "p99 ms", "x constant", "bytes",
 )  # fmt: skip
 _HEADS = ("case", "database", "req/s", "CPU ms", "p50 ms", "p99 ms", "x stock", "by CPU", "x constant", "by CPU")
 

@@ -43,13 +43,15 @@ class Figures(msgspec.Struct, frozen=True):
     """One server and one crowd: medians of the rounds.
 
     Attributes:
-        per_second: deliveries per second of a burst, from its commit to the last arrival.
+        per_second, paced_per_second: deliveries per second from a commit to the last arrival, of a burst and of one
+            event at a time.
         cpu_us, paced_cpu_us: the server's processor time for a delivery, in a burst and one event at a time.
         p50_ms, p99_ms: delay from an event's commit to its arrival, one event at a time.
     """
 
     per_second: float
     cpu_us: float
+    paced_per_second: float
     paced_cpu_us: float
     p50_ms: float
     p99_ms: float
@@ -90,22 +92,42 @@ def _compared(plan: StreamPlan, core: int, subscribers: int, documents: int) -> 
 
 
 def _round(plan: StreamPlan, server: Server, listening: Crowd) -> Figures:
-    seconds, cpu_us, _ = window(server, listening, plan.burst, 0.0)
-    deliveries = plan.burst * listening.size
-    _, paced_cpu_us, delays = window(server, listening, plan.paced, plan.every)
-    return Figures(deliveries / seconds, cpu_us, paced_cpu_us, percentile(delays, 0.5), percentile(delays, 0.99))
+    burst = window(server, listening, plan.burst, 0.0)
+    paced = window(server, listening, plan.paced, plan.every)
+    return Figures(
+        plan.burst * listening.size / burst.until_last[-1],
+        burst.cpu_us,
+        listening.size / statistics.median(paced.until_last),
+        paced.cpu_us,
+        percentile(paced.delays_ms, 0.5),
+        percentile(paced.delays_ms, 0.99),
+    )
 
 
-def window(server: Server, listening: Crowd, events: int, every: float) -> tuple[float, float, list[float]]:
-    """Seconds until all had all, microseconds of processor for a delivery, delays in milliseconds, the least first."""
+class Window(msgspec.Struct, frozen=True):
+    """What came of some events.
+
+    Attributes:
+        until_last: of each event, seconds from its commit until all had it.
+        cpu_us: microseconds of processor for a delivery.
+        delays_ms: of all deliveries, the least first.
+    """
+
+    until_last: list[float]
+    cpu_us: float
+    delays_ms: list[float]
+
+
+def window(server: Server, listening: Crowd, events: int, every: float) -> Window:
+    """Publishes events, all at once or with so many seconds between two, and awaits them."""
     before = server.cpu_seconds()
     server.say(f"{events} {every}")
     arrived = listening.await_frames(events)
     published: list[float] = json.loads(server.hear())
     spent = server.cpu_seconds() - before
-    delays = [(at - told) * 1_000 for told, arrivals in zip(published, arrived, strict=True) for at in arrivals]
-    last = max(max(arrivals) for arrivals in arrived)
-    return last - published[0], spent / len(delays) * 1e6, sorted(delays)
+    delays = [[at - told for at in arrivals] for told, arrivals in zip(published, arrived, strict=True)]
+    all_delays = sorted(delay * 1_000 for each in delays for delay in each)
+    return Window([max(each) for each in delays], spent / len(all_delays) * 1e6, all_delays)
 
 
 def percentile(taken: Sequence[float], share: float) -> float:
@@ -126,6 +148,7 @@ def _ratios(hub: Figures, constant: Figures) -> dict[str, float]:
     return {
         "per_second": round(hub.per_second / constant.per_second, 3),
         "by_cpu": round(constant.cpu_us / hub.cpu_us, 3),
+        "paced_per_second": round(hub.paced_per_second / constant.paced_per_second, 3),
         "paced_by_cpu": round(constant.paced_cpu_us / hub.paced_cpu_us, 3),
         "p99_delay": round(hub.p99_ms / constant.p99_ms, 3),
     }

@@ -75,9 +75,9 @@ def build_app(
     """
 
     watchdog, limits = Watchdog(patience.send), limits or StreamLimits()
-    sockets = SocketEndpoint(executor, origins, metrics, closing, watchdog, limits, patience)
-    streams = StreamEndpoint(executor, metrics, closing, watchdog, limits, patience)
     door = Door(executor, metrics, cache)
+    sockets = SocketEndpoint(executor, door, origins, metrics, closing, watchdog, limits, patience)
+    streams = StreamEndpoint(executor, metrics, closing, watchdog, limits, patience)
     graph = GraphQLEndpoint(door, TermsBook(origins), streams, site.graphql if site else None)
 
     @asynccontextmanager

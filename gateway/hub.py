@@ -186,14 +186,14 @@ async def build_hub(
         ledger.witness.saw(head)
         metrics.ledger(head, sources)
 
+    async def begin_anew(position: Position) -> None:
+        await ledger.writer.renew_epoch("what was told lies beyond its end", position)
+
     doorbell = Doorbell()
-    watch = Watch(ledger.reader, doorbell, looked)
+    watch = Watch(ledger.reader, doorbell, looked, begin_anew)
     feed = LedgerFeed(ledger.reader, doorbell, watch, closing)
     key = _key(settings)
     cursors = SealedCursors(key)
-
-    async def begin_anew(position: Position) -> None:
-        await ledger.writer.renew_epoch("a cursor of ours lies beyond its end", position)
 
     def context(viewer: Viewer, snapshot: Snapshot) -> Context:
         return Context(viewer=viewer, snapshot=snapshot, cursors=cursors, clock=utc_now, feed=feed, on_ahead=begin_anew)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -221,10 +221,25 @@ class Writer(Protocol):
         """Takes every text, name and place out of complaints. No event's seq, detail or order changes."""
 
 
+class CaughtUp(msgspec.Struct, eq=False):
+    """A follower was told everything there is, and may now be told what comes together with others.
+
+    Attributes:
+        seq: of the last event that it was told. Whoever tells it events elsewhere moves this on; the follower goes on
+            after it.
+        key: followers of one viewer with the same key are told the same from here on.
+        news: what follows `seq`, for all of them.
+    """
+
+    seq: int
+    key: Hashable
+    news: Callable[[], AsyncGenerator[Event | int | CaughtUp, None]]
+
+
 class Feed(Protocol):
     """Live events."""
 
-    def follow(self, viewer: Viewer, filter: EventFilter, after: Position) -> AsyncIterator[Event | int]:
+    def follow(self, viewer: Viewer, filter: EventFilter, after: Position) -> AsyncIterator[Event | int | CaughtUp]:
         """Every event after `after`, then live. An int is a seq up to which nothing matched (a checkpoint).
 
         Ends when the hub goes down, or when not every event can be told: after a restore, or past what is kept.

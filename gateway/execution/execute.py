@@ -16,6 +16,7 @@ from graphql.execution.values import VariableValues
 from strawberry.execution import optimized_is_awaitable
 
 from gateway.execution.answer import Answer, Ended, Frame, refusal
+from gateway.execution.broadcast import Push
 from gateway.execution.compile import Graph
 from gateway.execution.document import Documents, KindNotAllowed, Refused
 from gateway.execution.groups import Group, Groups
@@ -27,8 +28,8 @@ from gateway.execution.request import GraphQLRequest
 from gateway.execution.run import Run
 from schema.graph.context import Context
 from schema.graph.fresh import FreshReads
-from schema.graph.stream import Lagged, cursor_of, made_of
-from schema.ports import Reader, Snapshot
+from schema.graph.stream import Lagged, cursor_of, made_of, shown_as
+from schema.ports import CaughtUp, Reader, Snapshot
 from schema.query import Viewer
 
 log = structlog.get_logger(__name__)
@@ -117,12 +118,13 @@ class Executor:
         return _explained(await self._interpreted(operation, viewer), stumbled)
 
     async def subscribe(
-        self, operation: Operation, viewer: Viewer, after: str | None = None
+        self, operation: Operation, viewer: Viewer, after: str | None = None, push: Push[Frame] | None = None
     ) -> AsyncGenerator[Frame, None]:
         """Runs a subscription until nothing follows. What is the same for many is made once for all of them.
 
         Args:
             after: takes the place of the argument `after`: Last-Event-ID.
+            push: sends a frame; False: not at once. What was pushed is not yielded.
 
         Raises:
             Ended: it could not begin, or could not go on.
@@ -141,13 +143,17 @@ class Executor:
             make, group = self._making(operation, context, executor), None
             async with aclosing(source) as frames, AsyncExitStack() as membership:
                 async for frame in frames:
-                    shared = made_of(frame, context)
-                    if shared is None:
+                    caught_up = isinstance(frame, CaughtUp)
+                    shared = None if caught_up else made_of(frame, context)
+                    if shared is None and not caught_up:
                         yield await make(frame)
                         continue
                     if group is None:
                         group = membership.enter_context(self._joined(operation, context))
-                    yield group.known(shared) or await group.shown(frame, shared)
+                    if shared is not None:
+                        yield group.known(shared) or await group.shown(frame, shared)
+                    elif push is not None:
+                        await group.told_together(frame, push)
         except Ended:
             raise
         except Exception as error:
@@ -167,7 +173,7 @@ class Executor:
 
             def made(frame: Any) -> Awaitable[Frame]:
                 own.renew()
-                return making(frame)
+                return making(shown_as(frame, own) if isinstance(frame, int) else frame)
 
             return made
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterator
 from contextlib import contextmanager
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
+
+from gateway.execution.broadcast import Broadcast, HasBody, Push
+from schema.events import Event
+from schema.ports import CaughtUp
 
 #: Bytes that all groups keep together, in about.
 ROOM = 32_000_000
 #: What an entry takes beside its body: the record that it was made of, above all.
 _PER_ENTRY = 500
-
-
-class HasBody(Protocol):
-    """What is made: it is measured by its body."""
-
-    @property
-    def body(self) -> bytes: ...
 
 
 T = TypeVar("T", bound=HasBody)
@@ -44,6 +41,7 @@ class Group(Generic[T]):
         # By identity: what is kept keeps its records, so that no other can get their ids.
         self._kept: dict[tuple[int, ...], tuple[MadeOf, T]] = {}
         self._making: dict[tuple[int, ...], asyncio.Event] = {}
+        self._broadcasts: dict[Hashable, Broadcast[T]] = {}
         self._bytes = 0
         self._revision = revision
         self._revised = revision()
@@ -62,6 +60,26 @@ class Group(Generic[T]):
                 return await self._made(frame, made_of, key)
             await making.wait()
         return kept[1]
+
+    async def told_together(self, place: CaughtUp, push: Push[T]) -> None:
+        """Has a member who has caught up told what comes. Returns when he must go on by himself, from `place.seq`.
+
+        Args:
+            push: sends him a frame; False: not at once.
+        """
+        if self.members < 2:
+            return
+        broadcast = self._broadcasts.get(place.key)
+        if broadcast is None or broadcast.ended:
+            broadcast = self._broadcasts[place.key] = Broadcast(place.news(), self._told)
+        try:
+            await broadcast.join(place, push)
+        finally:
+            if broadcast.ended and self._broadcasts.get(place.key) is broadcast:
+                del self._broadcasts[place.key]
+
+    async def _told(self, told: Event | int) -> T:
+        return await (self._make(told) if isinstance(told, int) else self.shown(told, (told,)))
 
     async def _made(self, frame: Any, made_of: MadeOf, key: tuple[int, ...]) -> T:
         made = self._making[key] = asyncio.Event()

@@ -204,8 +204,8 @@ def _branch(shape: _Shape, bindings: Sequence[Sequence[str]], own: Sequence[str]
         conditions.append(f"+{condition}" if aside else condition)
     selected = ", ".join(_selected(shape.order, shape.columns))
     branch = f"SELECT {selected} FROM {source} WHERE {' AND '.join([*conditions, *bounds])}"
-    # PostgreSQL would walk the order until the page is full, which for an old range is through nearly all there is. What
-    # has an offset is not flattened: the range is read, then sorted.
+    # PostgreSQL would walk the order until the page is full, for an old range through nearly all there is. What has an
+    # offset is not flattened: the range is read, then sorted.
     return f"SELECT * FROM ({branch} OFFSET 0) b" if _is_other_moment(shape) else branch
 
 

@@ -44,6 +44,9 @@ class Witness:
     """A small file beside the data. Made where there is none.
 
     Several processes may share one: what the file says is read again before it is written.
+
+    Attributes:
+        highest: what this process knows to have been seen.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,7 +54,7 @@ class Witness:
         self.path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._identity = ""
-        self._highest = Position("", 0)
+        self.highest = Position("", 0)
 
     def read(self) -> Sighting | None:
         """What was seen last; None when nothing was.
@@ -78,14 +81,14 @@ class Witness:
 
     def saw(self, position: Position, fingerprint: str = "") -> None:
         """Remembers an event before it leaves this hub. Costs some microseconds, and nothing for one seen before."""
-        if position.epoch == self._highest.epoch and position.seq <= self._highest.seq:
+        if position.epoch == self.highest.epoch and position.seq <= self.highest.seq:
             return
         try:
             last = self.read()
         except ValueError:
             last = None
         if last is not None and _not_before(last, position):
-            self._highest = Position(last.epoch, last.seq)
+            self.highest = Position(last.epoch, last.seq)
             return
         identity = self._identity or (last.identity if last else "")
         self._write(Sighting(epoch=position.epoch, seq=position.seq, identity=identity, fingerprint=fingerprint))
@@ -98,7 +101,7 @@ class Witness:
         line = msgspec.json.encode(_Line(sighting, _digest(sighting)))
         os.pwrite(self._file, line.ljust(_WIDTH - 1) + b"\n", 0)
         self._identity = sighting.identity
-        self._highest = Position(sighting.epoch, sighting.seq)
+        self.highest = Position(sighting.epoch, sighting.seq)
 
 
 def doubt(seen: Sighting | None, head: Position, fingerprint: str, identity: str) -> str | None:

@@ -86,7 +86,7 @@ class LedgerWriter:
         asked = {clean(native_id): native_id for native_id in native_ids}
 
         async def body(tx: Transaction) -> _Written:
-            head, health = await locked_head(tx)
+            head, health = await self._head(tx)
             level = await self._level(tx, agency)
             found = await newest(tx, agency, list(asked))
             before = {asked[c.native_id]: (c, seq) for c, seq in found if c.native_id is not None}
@@ -102,7 +102,7 @@ class LedgerWriter:
 
     async def report(self, report: SourceReport, harvest: bytes | None = None) -> Position:
         async def body(tx: Transaction) -> _Written:
-            head, health = await locked_head(tx)
+            head, health = await self._head(tx)
             rows = await tx.fetch("SELECT report FROM agencies WHERE id = $1", [report.agency])
             if not rows:
                 raise LedgerError(f"agency {report.agency} is not registered")
@@ -122,7 +122,7 @@ class LedgerWriter:
         given = {agency.id: agency for agency in agencies}
 
         async def body(tx: Transaction) -> _Written:
-            head, health = await locked_head(tx)
+            head, health = await self._head(tx)
             known = {row[0]: row for row in await tx.fetch("SELECT id, facts, report FROM agencies")}
             batch = self._batch(head)
             changed = [await _store_facts(tx, agency, known.get(agency.id)) for agency in agencies]
@@ -153,7 +153,7 @@ class LedgerWriter:
         async def body(tx: Transaction) -> _Written:
             nonlocal breached
             breached = 0
-            head, _ = await locked_head(tx)
+            head, _ = await self._head(tx)
             due = await snapshots(tx, "next_breach_at <= $1 ORDER BY next_breach_at, id LIMIT $2", [at, limit])
             batch = self._batch(head, {c.id: seq for c, seq in due}, await self._levels_of(tx, due))
             for complaint, _ in due:
@@ -169,7 +169,7 @@ class LedgerWriter:
 
     async def empty(self, ids: Sequence[str]) -> None:
         async def body(tx: Transaction) -> _Written:
-            head, _ = await locked_head(tx)
+            head, _ = await self._head(tx)
             test, values = among(tx, "$1", ids)
             found = await snapshots(tx, f"id {test} ORDER BY id", [values])
             batch = self._batch(head, {c.id: seq for c, seq in found}, await self._levels_of(tx, found))
@@ -206,6 +206,14 @@ class LedgerWriter:
             return _Written(await _renewed(tx, head, reason, head.epoch))
 
         return await self._run(body)
+
+    async def _head(self, tx: Transaction) -> tuple[Position, int]:
+        """`locked_head`, of a new epoch if it lies behind what was seen: a backup was put back beneath us."""
+        head, health = await locked_head(tx)
+        seen = self._witness.highest
+        if (head.epoch, head.seq) < (seen.epoch, seen.seq):
+            head = await _renewed(tx, head, f"it ends at {head.seq}, and {seen.seq} was seen", head.epoch, seen.epoch)
+        return head, health
 
     async def _run(self, body: Callable[[Transaction], Any]) -> Position:
         written: _Written = await self._worker.run(body, self._committed)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import aclosing, contextmanager
+from functools import partial
 
 import structlog
 
@@ -15,7 +16,7 @@ from gateway.stream.watch import Watch
 from schema.agency import Agency, SourceReport
 from schema.errors import LedgerError
 from schema.events import Event, Position
-from schema.ports import Reader
+from schema.ports import CaughtUp, Reader
 from schema.query import EventFilter, EventPage, Viewer
 
 log = structlog.get_logger(__name__)
@@ -65,14 +66,21 @@ class LedgerFeed:
         self._tick = tick
         self._shared: dict[Viewer, _Shared] = {}
 
-    async def follow(self, viewer: Viewer, filter: EventFilter, after: Position) -> AsyncGenerator[Event | int, None]:
-        following = _Following(after.seq, self._clock)
+    def follow(
+        self, viewer: Viewer, filter: EventFilter, after: Position
+    ) -> AsyncGenerator[Event | int | CaughtUp, None]:
+        return self._follow(viewer, filter, after)
+
+    async def _follow(
+        self, viewer: Viewer, filter: EventFilter, after: Position, history: object | None = None
+    ) -> AsyncGenerator[Event | int | CaughtUp, None]:
+        following, offered = _Following(after.seq, self._clock), -1
         with self._following(viewer, after.seq) as tail:
             match = tail.match(filter)
             # The tail may not know yet of an epoch that has just begun.
             while tail.epoch < after.epoch and not self._closing.is_set():
                 await tail.wait(beyond=tail.end)
-            history = tail.history
+            history = history or tail.history
             while tail.epoch == after.epoch and tail.history is history and not self._closing.is_set():
                 page = tail.page(match, following.read, PAGE)
                 if page is None:
@@ -88,8 +96,19 @@ class LedgerFeed:
                 else:
                     if (checkpoint := following.passed(page.end)) is not None:
                         yield checkpoint
-                    if not page.has_more and tail.revision == revision:
-                        await tail.wait(beyond=following.read, due=following.due)
+                    if page.has_more or tail.revision != revision:
+                        continue
+                    # Whoever begins beyond the tail waits for it alone: all who wait together stand at its end.
+                    if following.idle and following.read == tail.end and following.read != offered:
+                        offered = following.read
+                        here = Position(after.epoch, offered)
+                        news = partial(self._follow, viewer, filter, here, history)
+                        caught_up = CaughtUp(offered, (match, history), news)
+                        yield caught_up
+                        if caught_up.seq != offered:
+                            following.told(caught_up.seq)
+                        continue
+                    await tail.wait(beyond=following.read, due=following.due)
 
     def follow_sources(self, viewer: Viewer, agencies: Collection[str] | None) -> AsyncIterator[str]:
         return self._follow_sources(viewer, self._watch.source_changes(agencies, self._closing.is_set))
@@ -168,6 +187,11 @@ class _Following:
             return None
         self.told(self.read)
         return self.read
+
+    @property
+    def idle(self) -> bool:
+        """Nothing was skipped since it was told something."""
+        return self.read == self._told
 
     @property
     def due(self) -> float:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
-#: The ASGI extension under which an application finds `SocketProtocol.send_now`.
-SEND_NOW = "simpul.send_now"
+from gateway.connection import SEND_NOW
+
 #: Bytes that wait in this process for one client before sends begin to block; more wait in the kernel.
 HIGH_WATER = 16_384
 #: Seconds that a client is given to take the last frames and to answer the close frame.
@@ -29,21 +30,15 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self.response.status_code == 101:
             self.scope["extensions"][SEND_NOW] = {"send_now": self.send_now}
 
-    def send_now(self, text: bytes) -> bool:
-        """Sends a text message. False: it would have to wait, or can't be sent; `send` knows which.
+    def send_now(self, texts: Iterable[bytes]) -> bool:
+        """Sends text messages. False: they would have to wait, or can't be sent; `send` knows which.
 
         Most messages need not wait, and a coroutine that waits for nothing costs more than all the rest.
         """
         if self.close_sent or not self.writable.is_set() or self.transport.is_closing():
             return False
-        # A whole text frame from a server: RFC 6455, 5.2.
-        length = len(text)
-        if length < 126:
-            self.transport.write(bytes((0x81, length)) + text)
-        elif length < 65_536:
-            self.transport.write(b"\x81\x7e" + length.to_bytes(2, "big") + text)
-        else:
-            self.transport.write(b"\x81\x7f" + length.to_bytes(8, "big") + text)
+        # By one system call, which costs more than all the rest.
+        self.transport.write(b"".join([part for text in texts for part in (_head(len(text)), text)]))
         return True
 
     async def send(self, message: Any) -> None:
@@ -66,3 +61,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         super().on_task_complete(task)
         # To close it would wait for a client that reads nothing, for ever.
         self.loop.call_later(FAREWELL, self.transport.abort)
+
+
+def _head(length: int) -> bytes:
+    """Of a whole text frame from a server: RFC 6455, 5.2."""
+    if length < 126:
+        return bytes((0x81, length))
+    if length < 65_536:
+        return b"\x81\x7e" + length.to_bytes(2, "big")
+    return b"\x81\x7f" + length.to_bytes(8, "big")

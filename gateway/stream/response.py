@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from gateway.connection import ABORT
+from gateway.connection import ABORT, SEND_NOW
 from gateway.execution.answer import Ended, Frame
 from gateway.execution.execute import Executor
 from gateway.execution.operation import Operation
@@ -23,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 #: A proxy that gathers what it passes on would hold the events back. nginx heeds the second.
 _HEADERS = ((b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"))
+_NEVER: Mapping[str, Callable[[bytes], bool]] = {"send_now": lambda part: False}
 
 
 class ClientLeft(Exception):
@@ -104,6 +106,7 @@ class StreamBody:
         self._scope = scope
         self._receive = receive
         self._send = send
+        self._send_now: Callable[[bytes], bool] = scope.get("extensions", {}).get(SEND_NOW, _NEVER)["send_now"]
         self._ended = False
 
     async def run(self, operation: Operation, viewer: Viewer) -> None:
@@ -127,7 +130,8 @@ class StreamBody:
         """Sends frame after frame, and the end."""
         goes_on, outcome = False, "ok"
         try:
-            async with aclosing(self._hub.executor.subscribe(operation, viewer, last_event_id(self._scope))) as frames:
+            after = last_event_id(self._scope)
+            async with aclosing(self._hub.executor.subscribe(operation, viewer, after, self._push)) as frames:
                 async for frame in frames:
                     goes_on = frame.lagged
                     await self._say(self.framing.next(frame))
@@ -137,6 +141,9 @@ class StreamBody:
         self._hub.metrics.answered(self.framing.name, "subscription", outcome)
         goes_on = goes_on or self._hub.closing.is_set()
         await self._say(b"" if goes_on else self.framing.complete, more=False)
+
+    def _push(self, frames: Sequence[Frame]) -> bool:
+        return self._send_now(b"".join(map(self.framing.next, frames)))
 
     async def _say(self, chunk: bytes, *, more: bool = True) -> None:
         await self._hub.watchdog.send(self._send, {"type": "http.response.body", "body": chunk, "more_body": more})

@@ -24,6 +24,10 @@ class Watch:
 
     Attributes:
         agencies, sources: as they were at the last look, by slug; None before the first.
+
+    Args:
+        on_look: told of each look.
+        on_behind: told of a position that the ledger no longer reaches: an older copy was put back beneath us.
     """
 
     def __init__(
@@ -31,6 +35,7 @@ class Watch:
         reader: Reader,
         doorbell: Doorbell,
         on_look: OnLook = lambda head, sources: None,
+        on_behind: Callable[[Position], Awaitable[object]] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -39,6 +44,7 @@ class Watch:
         self._reader = reader
         self._doorbell = doorbell
         self._on_look = on_look
+        self._on_behind = on_behind
         self._sleep = sleep
         self._clock = clock
         self._looked_at = float("-inf")
@@ -52,6 +58,8 @@ class Watch:
 
     async def look(self) -> None:
         """Reads head, agencies and sources once, and wakes whom it concerns."""
+        # Asked first: the ledger may grow while it is read.
+        told = self._doorbell.head
         async with self._reader.snapshot(PUBLIC) as snapshot:
             head, agencies, sources = await snapshot.head(), await snapshot.agencies(), await snapshot.sources()
         self._looked_at = self._clock()
@@ -62,6 +70,8 @@ class Watch:
         self._doorbell.ring(head)
         if changed:
             self.wake()
+        if self._on_behind is not None and (head.epoch, head.seq) < (told.epoch, told.seq):
+            await self._on_behind(told)
 
     def stalled(self) -> bool:
         """No look has succeeded for a while."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from typing import TypeAlias
 
@@ -13,7 +13,10 @@ from graphql import GraphQLError
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from gateway.execution.answer import Answer, Ended, refusal
+from gateway.cache.entry import Entry
+from gateway.connection import SEND_NOW
+from gateway.door import Door
+from gateway.execution.answer import Answer, Ended, Frame, refusal
 from gateway.execution.document import Refused
 from gateway.execution.execute import Executor
 from gateway.execution.operation import SUBSCRIPTION, Operation
@@ -22,15 +25,14 @@ from gateway.stream import messages
 from gateway.stream.limits import StreamLimits, TooManyStreams
 from gateway.stream.messages import Complete, ConnectionInit, Message, Ping, Pong, Subscribe
 from gateway.stream.patience import PATIENCE, Patience, TooSlow, Watchdog
-from gateway.stream.protocol import SEND_NOW
 from gateway.telemetry import Metrics
 from schema.query import PUBLIC
 
 log = structlog.get_logger(__name__)
 
-#: Sends a message if it need not wait; else False.
-SendNow: TypeAlias = Callable[[bytes], bool]
-_NEVER: Mapping[str, SendNow] = {"send_now": lambda message: False}
+#: Sends messages if they need not wait; else False.
+SendNow: TypeAlias = Callable[[Iterable[bytes]], bool]
+_NEVER: Mapping[str, SendNow] = {"send_now": lambda messages: False}
 
 #: A close frame has no room for more, in bytes.
 _LONGEST_REASON = 123
@@ -49,6 +51,7 @@ class SocketEndpoint:
     """The ASGI application at `/graphql` for WebSockets.
 
     Args:
+        door: answers what is no stream.
         closing: set when the hub goes down; every socket then closes with 1012.
         watchdog: ends sends to clients that don't read.
     """
@@ -56,6 +59,7 @@ class SocketEndpoint:
     def __init__(
         self,
         executor: Executor,
+        door: Door,
         origins: Origins,
         metrics: Metrics,
         closing: asyncio.Event,
@@ -64,6 +68,7 @@ class SocketEndpoint:
         patience: Patience = PATIENCE,
     ) -> None:
         self.executor = executor
+        self.door = door
         self.metrics = metrics
         self.closing = closing
         self.watchdog = watchdog
@@ -208,23 +213,27 @@ class Connection:
     async def _answer(self, operation: Operation, id: str) -> None:
         """Runs one operation. Whatever is wrong with it, its neighbours live on."""
         started = time.perf_counter()
-        answer = await self._hub.executor.execute(operation, PUBLIC)
-        self._hub.metrics.answered("websocket", operation.kind.value, answer.outcome, time.perf_counter() - started)
-        if not answer.refused:
-            await self._send(messages.next_head(id) + answer.json() + messages.NEXT_END)
-        await self._finish(id, answer)
+        answer = await self._hub.door.answer(operation, PUBLIC)
+        body, last = (answer.body, Answer()) if isinstance(answer, Entry) else (answer.json(), answer)
+        self._hub.metrics.answered("websocket", operation.kind.value, last.outcome, time.perf_counter() - started)
+        if not last.refused:
+            await self._send(messages.next_head(id) + body + messages.NEXT_END)
+        await self._finish(id, last)
 
     async def _stream(self, operation: Operation, id: str) -> None:
-        """Sends frame after frame, then how it ended. As few awaits lie between a frame and the wire as can be."""
+        """Sends frame after frame, then how it ended."""
         head, last, lagged, send_now = messages.next_head(id), Answer(), False, self._send_now
+
+        def push(frames: Sequence[Frame]) -> bool:
+            return send_now([head + frame.body + messages.NEXT_END for frame in frames])
+
         try:
             with self._counted():
-                async with aclosing(self._hub.executor.subscribe(operation, PUBLIC)) as frames:
+                async with aclosing(self._hub.executor.subscribe(operation, PUBLIC, push=push)) as frames:
                     async for frame in frames:
                         lagged = frame.lagged
-                        message = head + frame.body + messages.NEXT_END
-                        if not send_now(message):
-                            await self._send(message)
+                        if not push((frame,)):
+                            await self._send(head + frame.body + messages.NEXT_END)
         except Ended as ended:
             last = ended.answer
         except TooManyStreams as too_many:

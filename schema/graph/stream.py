@@ -33,7 +33,7 @@ from schema.graph.events import (
 from schema.graph.filters import EventFilter, event_filter
 from schema.graph.page import given
 from schema.graph.positions import GapReason, gap_after
-from schema.ports import Feed
+from schema.ports import CaughtUp, Feed
 
 T = TypeVar("T")
 
@@ -106,7 +106,7 @@ async def follow_events(
     after: Annotated[
         str | None, strawberry.argument(description="Any event cursor, `asOf` included; without it, live only.")
     ] = strawberry.UNSET,
-) -> AsyncGenerator[StreamPosition | facts.Event | Checkpoint | Lagged, None]:
+) -> AsyncGenerator[StreamPosition | facts.Event | Checkpoint | CaughtUp | Lagged, None]:
     context = info.context
     wanted = event_filter(context.viewer, filter)
     feed = _feed(context)
@@ -116,18 +116,26 @@ async def follow_events(
     frames, last = feed.follow(context.viewer, wanted, start), start.seq
     try:
         async for frame in frames:
-            if isinstance(frame, int):
-                last = frame
-                yield Checkpoint(cursor=context.event_cursor(frame))
-            else:
-                last = frame.seq
-                context.renew()
+            if isinstance(frame, CaughtUp):
+                # Nothing to be executed: whoever executes may tell what comes in this stream's stead.
                 yield frame
+                last = frame.seq
+                continue
+            last = frame if isinstance(frame, int) else frame.seq
+            yield shown_as(frame, context)
     finally:
         await _close(frames)
     # Not all at once: who listens shall not come back all at once.
     retry = 1 + secrets.randbelow(MOST_RETRY)
     yield Lagged(cursor=context.event_cursor(last), reason=LagReason.RESTART, retry_after_seconds=retry)
+
+
+def shown_as(told: facts.Event | int, context: Context) -> facts.Event | Checkpoint:
+    """The frame for what the feed tells."""
+    if isinstance(told, int):
+        return Checkpoint(cursor=context.event_cursor(told))
+    context.renew()
+    return told
 
 
 def made_of(frame: object, context: Context) -> tuple[object, ...] | None:

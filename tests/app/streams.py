@@ -15,10 +15,13 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from gateway.app import build_app
+from gateway.cache.answers import AnswerCache
+from gateway.cache.memory import Memory
 from gateway.cursor import SealedCursors
 from gateway.execution.execute import Executor
 from gateway.execution.request import GraphQLRequest
 from gateway.health import Health
+from gateway.ledger.freshness import open_freshness
 from gateway.ledger.reader import LedgerReader
 from gateway.origins import Origins
 from gateway.server import Server, listen
@@ -77,12 +80,13 @@ class Streams(NamedTuple):
 async def streaming(ledger: Ledger, *, served: bool = True, tick: float = 0.02) -> AsyncIterator[Streams]:
     """A hub over an open ledger; `tick` is how often it looks who is due a checkpoint, in seconds."""
     reader, doorbell, metrics, closing = LedgerReader(ledger.database), Doorbell(), Metrics(), asyncio.Event()
-    watch = Watch(reader, doorbell, metrics.ledger)
-    feed = LedgerFeed(reader, doorbell, watch, closing, tick=tick)
-    ledger.writer.on_commit(doorbell.ring)
 
     async def begin_anew(position: Position) -> None:
-        await ledger.writer.renew_epoch("a cursor of ours lies beyond its end", position)
+        await ledger.writer.renew_epoch("what was told lies beyond its end", position)
+
+    watch = Watch(reader, doorbell, metrics.ledger, begin_anew)
+    feed = LedgerFeed(reader, doorbell, watch, closing, tick=tick)
+    ledger.writer.on_commit(doorbell.ring)
 
     def context(viewer: Viewer, snapshot: Snapshot) -> Context:
         return Context(viewer, snapshot, CURSORS, lambda: datetime.now(UTC), feed, begin_anew)
@@ -95,6 +99,7 @@ async def streaming(ledger: Ledger, *, served: bool = True, tick: float = 0.02) 
     if not served:
         yield Streams(ledger, reader, executor, closing, metrics, watch, None)
         return
+    freshness = open_freshness(ledger.database)
     app = build_app(
         executor=executor,
         health=Health(reader, watch, pending),
@@ -102,6 +107,7 @@ async def streaming(ledger: Ledger, *, served: bool = True, tick: float = 0.02) 
         origins=Origins(),
         closing=closing,
         background={"watch": watch.run},
+        cache=AnswerCache(reader, freshness, Memory(1_000_000)),
     )
     started = asyncio.Event()
     server = Server(app, listen("127.0.0.1", 0), closing, lambda _: started.set(), handle_signals=False)
@@ -112,6 +118,7 @@ async def streaming(ledger: Ledger, *, served: bool = True, tick: float = 0.02) 
     finally:
         server.stop()
         await serving
+        freshness.close()
 
 
 #: A stream of results; its last item says how it ended.

@@ -45,7 +45,10 @@ def test_it_measures_every_case(tmp_path: Path) -> None:
     assert found["memory_mb"]["sqlite"]["rss"] > found["memory_mb"]["sqlite"]["anonymous"] > 0
     for crowd in found["streams"]:
         assert crowd["subscribers"] == 20
-        assert all(crowd["ratio"][name] > 0 for name in ("per_second", "by_cpu", "paced_by_cpu", "p99_delay"))
+        assert all(
+            crowd["ratio"][name] > 0
+            for name in ("per_second", "by_cpu", "paced_per_second", "paced_by_cpu", "p99_delay")
+        )
     assert [crowd["documents"] for crowd in found["streams"]] == [5]
     assert "deliveries/s" in done.stdout
     assert all(line in done.stdout for line in ("x stock", "x constant", *NAMES))

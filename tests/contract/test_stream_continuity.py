@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from msgspec.structs import replace
 
 from gateway.execution.request import GraphQLRequest
+from gateway.ledger.backup import backup, restore
 from gateway.stream import feed as feeds
 from schema.events import EventKind, Position
 from schema.query import PUBLIC
 from schema.status import ComplaintStatus
-from tests.app.streams import CURSORS, CUT, TRANSPORTS, Stream, Streams, follow, streaming
+from tests.app.streams import CURSORS, CUT, FOLLOW, TRANSPORTS, Stream, Streams, follow, streaming
 from tests.conftest import Ledger
 
 AS_OF = "{ complaints(first: 100) { asOf nodes { trackingId status } } }"
@@ -36,9 +38,14 @@ class Case(NamedTuple):
             await submit(hub, size)
             yield hub
 
-    def follow(self, hub: Streams, after: str | None = None, **variables: Any) -> AbstractAsyncContextManager[Stream]:
+    @asynccontextmanager
+    async def follow(self, hub: Streams, after: str | None = None, **variables: Any) -> AsyncIterator[Stream]:
+        """A stream; over a transport, beside another one that asks for the same: then they are told together."""
         given = variables if after is None else {"after": after, **variables}
-        return follow(TRANSPORTS[self.transport], hub, **given)
+        async with AsyncExitStack() as stack:
+            if self.transport != "executor":
+                await stack.enter_async_context(company(hub, variables))
+            yield await stack.enter_async_context(follow(TRANSPORTS[self.transport], hub, **given))
 
 
 @pytest.fixture(
@@ -168,6 +175,49 @@ async def test_a_history_that_is_rewritten_beneath_a_stream(case: Case) -> None:
             await broken(again, "EPOCH_CHANGED")
 
 
+@without_transport
+async def test_restored_beneath_a_hub_that_runs(case: Case, tmp_path: Path) -> None:
+    """`simpul db restore`."""
+    async with case.hub(10) as hub, case.follow(hub) as stream:
+        await begun(stream)
+        await backup(case.url, tmp_path / "backup")
+        await submit(hub, 5)
+        assert await seqs(stream, 5) == list(range(11, 16))
+        await restore(case.url, tmp_path / "backup")
+        await hub.watch.look()
+        lagged = await stream.frame()
+        assert (lagged["__typename"], lagged["reason"]) == ("Lagged", "RESTART")
+        assert await stream.end() == CUT
+        async with case.follow(hub, lagged["cursor"]) as again:
+            await broken(again, "EPOCH_CHANGED")
+            await submit(hub, 1)
+            assert await seqs(again, 1) == [11]
+
+
+@without_transport
+@pytest.mark.parametrize("grown", [0, 3, 20], ids="{} new".format)
+async def test_put_back_by_hand_beneath_a_hub_that_runs(case: Case, dumped: Any, grown: int) -> None:
+    """By the database's own tools, with the hub's connections open, whatever is written before anybody looks."""
+    async with case.hub(10) as hub, case.follow(hub) as stream:
+        await begun(stream)
+        put_back = await dumped(case.url)
+        await submit(hub, 5)
+        assert await seqs(stream, 5) == list(range(11, 16))
+        await put_back()
+        before = await position(hub)
+        assert before.seq == 10
+        if grown:
+            await submit(hub, grown)
+        await hub.watch.look()
+        lagged = await stream.frame()
+        assert (lagged["__typename"], lagged["reason"]) == ("Lagged", "RESTART")
+        assert await stream.end() == CUT
+        async with case.follow(hub, lagged["cursor"]) as again:
+            await broken(again, "EPOCH_CHANGED")
+            await submit(hub, 1)
+            assert await seqs(again, 1) == [11 + grown]
+
+
 async def test_forged(case: Case) -> None:
     async with case.hub(3) as hub:
         epoch = (await position(hub)).epoch
@@ -251,16 +301,19 @@ async def test_across_a_drain(case: Case) -> None:
         async with case.follow(hub, await cursor(hub, 2)) as stream:
             await begun(stream)
             assert await seqs(stream, 3) == [3, 4, 5]
+            for seq in (6, 7):
+                await submit(hub, 1)
+                assert await seqs(stream, 1) == [seq]
             hub.go_down()
             lagged = await stream.frame()
             assert (lagged["__typename"], lagged["reason"]) == ("Lagged", "RESTART")
             assert 1 <= lagged["retryAfterSeconds"] <= 5
-            assert lagged["cursor"] == await cursor(hub, 5)
+            assert lagged["cursor"] == await cursor(hub, 7)
             assert await stream.end() == CUT
         await submit(hub, 2)
     async with case.hub(1) as hub, case.follow(hub, lagged["cursor"]) as stream:
         await begun(stream, lagged["cursor"])
-        assert await seqs(stream, 3) == [6, 7, 8]
+        assert await seqs(stream, 3) == [8, 9, 10]
 
 
 @without_transport
@@ -302,6 +355,26 @@ async def test_nothing_is_told_again_that_went_out_of_sight(case: Case) -> None:
         # The first event of what was withdrawn is gone with it; what was erased keeps its events.
         assert [CURSORS.open_event(frame["cursor"]).seq for frame in again] == [2, 3, 4, 5]
         assert [frame["complaint"] and frame["complaint"]["trackingId"] for frame in again] == [None, "B-3", None, None]
+
+
+@asynccontextmanager
+async def company(hub: Streams, variables: dict[str, Any]) -> AsyncIterator[None]:
+    """Another subscriber, who takes whatever he is handed."""
+    operation = hub.executor.prepare(GraphQLRequest(query=FOLLOW, variables=variables))
+    begun = asyncio.Event()
+
+    async def take() -> None:
+        async with aclosing(hub.executor.subscribe(operation, PUBLIC, push=lambda frames: True)) as frames:
+            async for _ in frames:
+                begun.set()
+
+    taking = asyncio.create_task(take())
+    await begun.wait()
+    try:
+        yield
+    finally:
+        taking.cancel()
+        await asyncio.wait([taking])
 
 
 async def ask(hub: Streams, document: str) -> Any:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -37,16 +38,29 @@ async def hub(sqlite_url: str, ledger_at: Any) -> AsyncIterator[Streams]:
 
 
 class Subscribers:
-    """Many at once, each of whom takes frames as they come."""
+    """Many at once, each of whom takes frames as they come.
+
+    Attributes:
+        frames: what each was sent.
+        pushed: how many of them were handed to each.
+    """
 
     def __init__(self, hub: Streams, *requests: GraphQLRequest) -> None:
         self.frames: list[list[Frame]] = [[] for _ in requests]
+        self.pushed = [0 for _ in requests]
         self._hub = hub
         self._news = asyncio.Event()
         self._tasks = [asyncio.create_task(self._take(n, request)) for n, request in enumerate(requests)]
 
     async def _take(self, n: int, request: GraphQLRequest) -> None:
-        async with aclosing(self._hub.executor.subscribe(self._hub.executor.prepare(request), PUBLIC)) as frames:
+        def push(frames: Sequence[Frame]) -> bool:
+            self.frames[n] += frames
+            self.pushed[n] += len(frames)
+            self._news.set()
+            return True
+
+        operation = self._hub.executor.prepare(request)
+        async with aclosing(self._hub.executor.subscribe(operation, PUBLIC, push=push)) as frames:
             async for frame in frames:
                 self.frames[n].append(frame)
                 self._news.set()
@@ -85,6 +99,8 @@ async def test_a_thousand_subscribers_of_one_document_are_one_execution_per_even
         assert rendered(hub) - before == 10
         assert len({id(frame.body) for frames in many.frames for frame in frames[1:]}) == 10
         assert len({tuple(frame.cursor for frame in frames[1:]) for frames in many.frames}) == 1
+        # The first of each filter was alone in the beginning; nobody else was woken.
+        assert many.pushed[2:] == [10] * 998
     assert len(hub.executor._groups) == 0
 
 
@@ -127,6 +143,26 @@ async def test_a_change_of_health_is_made_once(hub: Streams) -> None:
         assert json.loads(body)["data"]["agencyHealthChanged"]["source"]["state"] == "DOWN"
         hub.closing.set()
         await asyncio.wait_for(asyncio.gather(*many._tasks), 2)
+
+
+async def test_an_answer_that_waits_behind_a_stream_is_not_mixed_into_it(sqlite_url: str, ledger_at: Any) -> None:
+    async with ledger_at(sqlite_url) as ledger, streaming(ledger) as hub, follow(by_sse, hub) as other:
+        await other.frame()
+        address = urlsplit(hub.address)
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        asked = (
+            f"GET /graphql?{urlencode({'query': FOLLOW})} HTTP/1.1\r\nhost: hub\r\naccept: text/event-stream\r\n\r\n"
+        )
+        # It does not wait for the stream's end, which never comes, before it asks again.
+        writer.write(f"{asked}GET /metrics HTTP/1.1\r\nhost: hub\r\n\r\n".encode())
+        read = await reader.readuntil(b"StreamPosition")
+        for n in range(4):
+            await ledger.put(ledger.complaint(n))
+            read += await asyncio.wait_for(reader.readuntil(f'"B-{n}"'.encode()), 10)
+        assert read.count(b"HTTP/1.1") == 1
+        assert [frame["complaint"]["trackingId"] for frame in await other.events(4)] == [f"B-{n}" for n in range(4)]
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_over_the_front_door_too(sqlite_url: str, ledger_at: Any) -> None:

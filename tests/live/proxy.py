@@ -60,10 +60,14 @@ class Proxy:
     Attributes:
         target: the port of the hub, which may be another one after a restart.
         links: the connections that are open.
+
+    Args:
+        sockets: whether WebSockets may pass.
     """
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, *, sockets: bool = True) -> None:
         self.target = target
+        self._sockets = sockets
         self.links: set[Link] = set()
         self.port = 0
         self._handlers: set[asyncio.Task[None]] = set()
@@ -101,7 +105,7 @@ class Proxy:
             return
         link = Link(client, hub)
         self.links.add(link)
-        up, down = asyncio.create_task(_pass(from_client, hub)), asyncio.create_task(link.pump(from_hub))
+        up, down = asyncio.create_task(self._ask(from_client, hub, client)), asyncio.create_task(link.pump(from_hub))
         try:
             await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -111,8 +115,12 @@ class Proxy:
                 each.cancel()
             await asyncio.gather(up, down, return_exceptions=True)
 
-
-async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65_536):
-        writer.write(data)
-        await writer.drain()
+    async def _ask(
+        self, from_client: asyncio.StreamReader, hub: asyncio.StreamWriter, client: asyncio.StreamWriter
+    ) -> None:
+        while data := await from_client.read(65_536):
+            if not self._sockets and b"upgrade: websocket" in data.lower():
+                client.write(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                return
+            hub.write(data)
+            await hub.drain()

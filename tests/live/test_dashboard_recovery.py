@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, Route, expect
@@ -16,6 +17,7 @@ from playwright.async_api import Browser, Route, expect
 from simulators import control
 from tests.live.browser import live, panel, visiting
 from tests.live.demo import Demo, Running, running, wait
+from tests.live.proxy import Proxy
 from tests.live.test_dashboard import agree, moved, seen
 
 pytestmark = pytest.mark.browser
@@ -109,3 +111,17 @@ def harvested(hub: Running) -> bool:
 
 async def newer(route: Route) -> None:
     await route.fulfill(content_type="application/json", body=json.dumps({"version": "99.0+another"}))
+
+
+async def test_where_no_socket_comes_through_the_stream_comes_as_events(demo: Demo, browser: Browser) -> None:
+    proxy = Proxy(urlsplit(demo.hub.address).port or 0, sockets=False)
+    async with proxy.listening(), visiting(browser, proxy.address) as visit:
+        page = await live(await visit.open("/?lang=en"))
+        assert len(visit.sockets) == 2
+        await seen(page, await moved(demo, "prov-bali"))
+        for link in proxy.streams():
+            link.end()
+        await expect(panel(page, "notice", "[data-notice=recovered]")).to_be_attached()
+        await seen(page, await moved(demo, "prov-bali"))
+        assert len(visit.sockets) == 3
+        visit.check("WebSocket connection", "net::ERR_INCOMPLETE_CHUNKED_ENCODING")

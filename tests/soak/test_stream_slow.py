@@ -63,7 +63,7 @@ def _measure(hub: Server) -> None:
 
 
 def _p99(hub: Server, readers: Crowd) -> float:
-    _, _, delays = window(hub, readers, EVENTS, EVERY)
+    delays = window(hub, readers, EVENTS, EVERY).delays_ms
     return percentile(delays, 0.99)
 
 

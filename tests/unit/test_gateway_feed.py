@@ -19,6 +19,7 @@ from gateway.stream.watch import STALLED, Watch
 from schema.agency import Agency, SourceReport, SourceState
 from schema.errors import BadUserInput, LedgerUnavailable
 from schema.events import Event, EventKind, EventOrigin, Position
+from schema.ports import CaughtUp
 from schema.query import PUBLIC, EventFilter, EventPage, Viewer
 from tests.unit.graph_ledger import complaint
 
@@ -101,11 +102,19 @@ class Rig:
         self.feed = LedgerFeed(self.ledger, self.doorbell, self.watch, self.closing, clock=lambda: self.now, tick=0.01)
 
     def follow(self, after: int = 0, filter: EventFilter = EventFilter()) -> Any:  # noqa: B008 - frozen
-        return self.feed.follow(PUBLIC, filter, Position(self.ledger.epoch, after))
+        return alone(self.feed.follow(PUBLIC, filter, Position(self.ledger.epoch, after)))
 
     def append(self, count: int = 1, *, hidden: bool = False, corrected: bool = False) -> None:
         self.ledger.append(count, hidden=hidden, corrected=corrected)
         self.doorbell.ring(Position(self.ledger.epoch, self.ledger.seq))
+
+
+async def alone(frames: Any) -> AsyncIterator[Event | int]:
+    """What one is told who never joins others."""
+    async with aclosing(frames):
+        async for frame in frames:
+            if not isinstance(frame, CaughtUp):
+                yield frame
 
 
 def seq_of(frame: Event | int) -> int:

@@ -1,6 +1,6 @@
 // Asks the public graph. The documents of the page are all here.
 
-const ADDRESS = new URL('graphql', document.baseURI);
+export const ADDRESS = new URL('graphql', document.baseURI);
 const PATIENCE = 15_000;
 
 /** An answer that holds errors, or none. */

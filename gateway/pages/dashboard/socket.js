@@ -16,7 +16,7 @@ const BEGIN = 12_000;
  * Opens a stream after a cursor.
  *
  * `on.heard()` for every message, `on.frame(frame)` and `on.health(agency)` for what they carry, and once
- * `on.closed(seconds)`: how long the hub asks to be left alone, 0 if it did not say.
+ * `on.closed(seconds, reached)`: how long the hub asks to be left alone, 0 if it did not say; and whether it was reached.
  * Returns a function that closes it without a word.
  */
 export function open(after, on) {
@@ -24,6 +24,7 @@ export function open(after, on) {
   const send = (message) => socket.send(JSON.stringify(message));
   let heardAt = performance.now();
   let patience = 0;
+  let reached = false;
   let begun = false;
   const openedAt = heardAt;
 
@@ -41,7 +42,7 @@ export function open(after, on) {
 
   function end() {
     stop();
-    on.closed(patience);
+    on.closed(patience, reached);
   }
 
   function frame(found) {
@@ -67,7 +68,10 @@ export function open(after, on) {
     complete: ({ id }) => id === 'events' && end(),
   };
 
-  socket.onopen = () => send({ type: 'connection_init' });
+  socket.onopen = () => {
+    reached = true;
+    send({ type: 'connection_init' });
+  };
   socket.onclose = end;
   socket.onmessage = ({ data }) => {
     heardAt = performance.now();

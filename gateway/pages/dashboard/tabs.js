@@ -5,7 +5,8 @@
 // somebody looks at. Web Locks exist only where the page is secure (https, or this machine): elsewhere each tab holds a
 // socket of its own.
 
-import { open } from './socket.js';
+import { open as overEvents } from './events.js';
+import { open as overSocket } from './socket.js';
 
 const NAME = 'simpul-stream';
 /** Milliseconds: between a leader's signs of life, and without one until it is overruled. */
@@ -14,6 +15,8 @@ const MISSED = 8_000;
 /** Milliseconds before the first attempt to connect again, and at most before any. */
 const FIRST = 300;
 const LONGEST = 5_000;
+/** Sockets in a row that did not open, until the stream comes as server-sent events. */
+const REFUSED = 2;
 
 /**
  * Follows the stream, alone or with other tabs.
@@ -72,11 +75,12 @@ export function follow({ ready, after, receive, role }) {
   }, SIGN);
 }
 
-/** Holds a socket, and opens another whenever it ends. */
+/** Holds a stream, and opens another whenever it ends. */
 function lead({ after, tell }) {
   let live = false;
   let heardAt = 0;
   let failures = 0;
+  let refused = 0;
   let stopped = false;
   let close = () => {};
   let timer = 0;
@@ -85,6 +89,7 @@ function lead({ after, tell }) {
 
   function connect() {
     let previous = after();
+    const open = refused < REFUSED ? overSocket : overEvents;
     close = open(previous, {
       heard() {
         heardAt = Date.now();
@@ -99,8 +104,11 @@ function lead({ after, tell }) {
         }
       },
       health: (agency) => tell({ type: 'health', agency }),
-      closed(patience) {
+      closed(patience, reached) {
         live = false;
+        // After events, one socket is tried again: the page may be on another network now, or the hub was away.
+        if (open === overEvents) refused = REFUSED - 1;
+        else refused = reached ? 0 : refused + 1;
         tell({ type: 'state', live, heardAt });
         timer = setTimeout(connect, patience * 1000 + pause(failures++));
       },
