@@ -391,6 +391,8 @@ def http_for(manifest: Manifest, resolve: Resolve, *, transport: Transport | Non
     Raises:
         ConfigError: a secret that a header names can't be found.
     """
+    if manifest.http is None:
+        raise manifest.error("is missing", "http")
     headers = {}
     for name, value in manifest.http.headers.items():
         try:

@@ -98,7 +98,8 @@ class _Common(Section, frozen=True, kw_only=True):
     level: AgencyLevel
     kind: str
     time_zone: str
-    http: HttpSettings
+    http: HttpSettings | None = None
+    paused: bool = False
     region: str | None = None
     parent: str | None = None
     website: str | None = None
@@ -136,6 +137,7 @@ class Manifest(_Common, frozen=True, kw_only=True):
     Attributes:
         slug: the file's name without `.toml`; the agency's id.
         file: path, for errors.
+        paused: it is not asked, and takes no pushes; its complaints stay.
         words: the maps from native words to canonical values.
         clocks: limits in working days by `KIND` or `KIND.CLASSIFICATION`, where they differ from the general ones.
         settings: the table named like the kind; read it with `settings_as`.
@@ -189,7 +191,35 @@ class Manifest(_Common, frozen=True, kw_only=True):
             _check_url(url)
         except Misfit as misfit:
             raise ConfigError(str(misfit), key="url", allowed=misfit.allowed) from None
-        return msgspec.structs.replace(self, http=msgspec.structs.replace(self.http, url=url, network=None))
+        http = msgspec.structs.replace(self.http, url=url, network=None) if self.http else HttpSettings(url=url)
+        return msgspec.structs.replace(self, http=http)
+
+    def with_values(self, values: Mapping[str, str]) -> Manifest:
+        """The same agency with other values, for demos and tests.
+
+        Args:
+            values: by dotted key: `http.url`, or a key of the kind's own table, for instance `sql.url`.
+
+        Raises:
+            ConfigError: a value is not allowed there.
+        """
+        found = self
+        for key, value in values.items():
+            found = found.at(value) if key == "http.url" else found._with_setting(key, value)
+        return found
+
+    def _with_setting(self, key: str, value: str) -> Manifest:
+        kind, *path, name = key.split(".")
+        if kind != self.kind:
+            raise ConfigError("is no key of this agency's kind", key=key, allowed=(f"{self.kind}.…",))
+        settings = {**self.settings}
+        table = settings
+        for part in path:
+            inner = {**table.get(part, {})}
+            table[part] = inner
+            table = inner
+        table[name] = value
+        return msgspec.structs.replace(self, settings=settings)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -257,8 +287,9 @@ def _manifest(document: dict[str, Any], slug: str, file: str, lines: Mapping[str
     if not isinstance(settings, dict):
         raise Misfit("must be a table", raw.kind)
     _check_place(raw)
-    _check_url(raw.http.url)
-    _check_headers(raw.http.headers)
+    if raw.http is not None:
+        _check_url(raw.http.url)
+        _check_headers(raw.http.headers)
     _check_paths(raw)
     common = {name: getattr(raw, name) for name in _Common.__struct_fields__}
     return Manifest(

@@ -29,6 +29,7 @@ class Simulated(msgspec.Struct, frozen=True):
 
     pid: int
     agencies: Mapping[str, str]
+    values: Mapping[str, Mapping[str, str]]
     environment: Mapping[str, str]
 
 
@@ -79,12 +80,15 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 def demo_agencies(simulated: Simulated) -> dict[str, Manifest]:
     """The pilots' files, pointed at their simulators and polled every second."""
     manifests = load_agencies(agency_files())
-    return {slug: _at(manifests[slug], url) for slug, url in simulated.agencies.items()}
+    return {
+        slug: _here(manifests[slug], {"http.url": url, **simulated.values.get(slug, {})})
+        for slug, url in simulated.agencies.items()
+    }
 
 
-def _at(manifest: Manifest, url: str) -> Manifest:
-    here = manifest.at(url)
-    return msgspec.structs.replace(here, poll=_POLL, http=_impatient(here.http))
+def _here(manifest: Manifest, values: Mapping[str, str]) -> Manifest:
+    here = manifest.with_values(values)
+    return msgspec.structs.replace(here, poll=_POLL, http=_impatient(here.http) if here.http else None)
 
 
 def _impatient(http: HttpSettings) -> HttpSettings:

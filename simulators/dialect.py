@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,6 +16,7 @@ from schema.complaint import Channel, Classification, FollowUpKind, RatingSource
 from schema.status import ActorRole, ComplaintStatus
 from simulators.case import Case
 from simulators.content import Story
+from simulators.outlet import Outlet
 
 if TYPE_CHECKING:
     from simulators.agency import Agency
@@ -51,6 +53,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
         environment: what the agency's file calls those keys.
         endpoints: path below `base` to what answers it.
         base: where the address that clients are given ends, for instance `/open311/v2`.
+        outlet: makes what the agency has beside HTTP, in a folder of its own.
     """
 
     slug: str
@@ -63,6 +66,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str]
     endpoints: Sequence[tuple[str, Answer]]
     base: str = ""
+    outlet: Callable[[Agency, Path], Outlet] | None = None
 
     @property
     def states(self) -> frozenset[ComplaintStatus]:

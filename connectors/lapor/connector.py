@@ -214,4 +214,4 @@ def _quoted(native_id: str) -> str:
     return quote(native_id, safe="")
 
 
-KIND: Final = Kind(settings=LaporSettings, connect=LaporConnector)
+KIND: Final = Kind(settings=LaporSettings, connect=lambda manifest, means: LaporConnector(manifest, means.http))

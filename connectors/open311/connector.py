@@ -259,4 +259,4 @@ def _total(reply: Reply) -> int | None:
     return int(told) if told.isascii() and told.isdecimal() and len(told) < 10 else None
 
 
-KIND: Final = Kind(settings=Open311Settings, connect=Open311Connector)
+KIND: Final = Kind(settings=Open311Settings, connect=lambda manifest, means: Open311Connector(manifest, means.http))

@@ -204,4 +204,4 @@ def _find(path: Path, body: object, key: str) -> Any:
         raise MappingFailure(f"{key} does not fit the reply") from None
 
 
-KIND: Final = Kind(settings=RestSettings, connect=RestConnector)
+KIND: Final = Kind(settings=RestSettings, connect=lambda manifest, means: RestConnector(manifest, means.http))

@@ -92,14 +92,38 @@ class Poller:
         self._report = report or SourceReport(agency=self.slug)
         self._failures = 0
         self._wait = pace.every
+        self._woken = asyncio.Event()
 
     async def run(self) -> None:
         """Polls until cancelled."""
         # Hubs that start together must not ask together.
-        await self._sleep(random.uniform(0, min(1.0, self._pace.every)))  # noqa: S311
+        await self._pause(random.uniform(0, min(1.0, self._pace.every)))  # noqa: S311
         while True:
+            self._woken.clear()
             await self.harvest()
-            await self._sleep(self._wait)
+            await self._pause(self._wait)
+
+    def wake(self) -> None:
+        """There is something new: harvests now, or again if a harvest is under way."""
+        self._woken.set()
+
+    async def apply(self, page: Page, origin: EventOrigin = EventOrigin.SYNC) -> None:
+        """Brings records into the ledger, in one transaction."""
+        if not page.records and not page.rejected:
+            return
+        change = decide(self._rules, page.records, self._clock(), origin)
+        await self._writer.change(self.slug, [r.native_id for r in page.records], change, page.rejected)
+
+    async def _pause(self, seconds: float) -> None:
+        """Waits, at most until somebody wakes it."""
+        woken, over = asyncio.create_task(self._woken.wait()), asyncio.ensure_future(self._sleep(seconds))
+        try:
+            done, _ = await asyncio.wait((woken, over), return_when=asyncio.FIRST_COMPLETED)
+            for each in done:
+                each.result()
+        finally:
+            woken.cancel()
+            over.cancel()
 
     async def harvest(self) -> SourceReport:
         """One attempt to read everything that changed. Never raises for the agency's faults: they are the report's."""
@@ -137,7 +161,7 @@ class Poller:
         async for page in self.connector.changes(harvest.since):
             records += len(page.records) + len(page.rejected)
             newest = _newest(newest, page)
-            await self._apply(page)
+            await self.apply(page)
             self._on_page(self.slug, page, records)
         if harvest.since is None and records < harvest.records * PLAUSIBLE_SHARE:
             raise Incomplete(f"{records} records where there were {harvest.records}")
@@ -153,12 +177,6 @@ class Poller:
         what is newest. An agency's clock that runs ahead must not make us skip what it writes until we catch up.
         """
         return min(newest - (self._clock() - started), started) if newest else None
-
-    async def _apply(self, page: Page) -> None:
-        if not page.records and not page.rejected:
-            return
-        change = decide(self._rules, page.records, self._clock(), EventOrigin.SYNC)
-        await self._writer.change(self.slug, [r.native_id for r in page.records], change, page.rejected)
 
     def _succeeded(self, started: datetime) -> SourceReport:
         if self._report.error is not None or self._failures:
