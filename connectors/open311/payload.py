@@ -180,9 +180,9 @@ def _read_broken_xml(text: str) -> object:
         root = _parse(text)
     except etree.XMLSyntaxError as error:
         opening = _ROOT.search(text)
-        if opening is None or not _LIST_END.search(text[-200:]):
+        *pieces, _ = _RECORD_END.split(text[opening.end() :]) if opening else ("",)
+        if opening is None or not pieces or not _LIST_END.search(text[-200:]):
             raise BadPayload(f"the XML can't be read at line {error.lineno}") from None
-        *pieces, _ = _RECORD_END.split(text[opening.end() :])
         return {"requests": [_read_piece(piece, opening) for piece in pieces]}
     return {_name(root): _plain(root, 1)}
 
