@@ -9,14 +9,22 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
-import jmespath
 import msgspec
 
 from connectors.addresses import Network, implied_by
+from connectors.auth import Auth
+from connectors.checks import (
+    check_credentials,
+    check_headers,
+    check_paths,
+    check_place,
+    check_slug,
+    check_url,
+    read_clocks,
+)
 from connectors.fields import (
     AttachmentFields,
     DispositionFields,
@@ -28,20 +36,27 @@ from connectors.fields import (
     Section,
     TimelineFields,
 )
-from connectors.secrets import has_reference
+from connectors.outcomes import ErrorRule, check_expression, check_rule
 from connectors.toml import Misfit, convert, line_of, lines_of
-from connectors.words import REGION, SLUG, Words, one_of, read_words
+from connectors.words import Words, read_words
 from schema.agency import Agency, AgencyLevel, StoreMode
-from schema.clocks import ClockKind
-from schema.complaint import Classification
 from schema.errors import ConfigError
-
-_SECRET_HEADER = re.compile(r"authorization|api-?key|token|secret|cookie|passw|credential", re.IGNORECASE)
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class Budget(Section, frozen=True, kw_only=True):
+    """`http.budget`: so many requests in any stretch of a minute, an hour or a day."""
+
+    requests: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+    per: Literal["minute", "hour", "day"]
+
+    @property
+    def seconds(self) -> float:
+        """How long the stretch is."""
+        return {"minute": 60.0, "hour": 3600.0, "day": 86400.0}[self.per]
 
 
 class HttpSettings(Section, frozen=True, kw_only=True):
@@ -52,6 +67,7 @@ class HttpSettings(Section, frozen=True, kw_only=True):
         deadline: seconds in all for one request, retries and waiting included.
         concurrency: requests under way at the same time.
         rate: requests per second.
+        budget: most requests in a minute, an hour or a day.
         max_bytes: of one reply, on the wire as well as unpacked.
         headers: sent with each request; values may hold secret references.
         network: which addresses may be connected to; by default what `url` itself says.
@@ -61,6 +77,7 @@ class HttpSettings(Section, frozen=True, kw_only=True):
     deadline: Positive = 10.0
     concurrency: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
     rate: Positive = 20.0
+    budget: Budget | None = None
     max_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 20_000_000
     headers: Mapping[str, str] = {}
     network: Network | None = None
@@ -99,6 +116,8 @@ class _Common(Section, frozen=True, kw_only=True):
     kind: str
     time_zone: str
     http: HttpSettings | None = None
+    auth: Auth | None = None
+    errors: tuple[ErrorRule, ...] = ()
     paused: bool = False
     region: str | None = None
     parent: str | None = None
@@ -188,7 +207,7 @@ class Manifest(_Common, frozen=True, kw_only=True):
             ConfigError: not a base address.
         """
         try:
-            _check_url(url)
+            check_url(url)
         except Misfit as misfit:
             raise ConfigError(str(misfit), key="url", allowed=misfit.allowed) from None
         http = msgspec.structs.replace(self.http, url=url, network=None) if self.http else HttpSettings(url=url)
@@ -280,32 +299,50 @@ def _document(text: str) -> dict[str, Any]:
 
 
 def _manifest(document: dict[str, Any], slug: str, file: str, lines: Mapping[str, int]) -> Manifest:
-    _check_slug(slug)
+    check_slug(slug)
     kind = document.get("kind")
     settings = document.pop(kind, {}) if isinstance(kind, str) and kind not in _SECTIONS else {}
+    _check_rules(document.get("errors"))
     raw = convert(document, _File)
     if not isinstance(settings, dict):
         raise Misfit("must be a table", raw.kind)
-    _check_place(raw)
-    if raw.http is not None:
-        _check_url(raw.http.url)
-        _check_headers(raw.http.headers)
-    _check_paths(raw)
+    check_place(raw.level, raw.region, raw.time_zone)
+    _check_http(raw)
+    check_paths({section: getattr(raw, section) for section in ("fields", *LISTS)})
     common = {name: getattr(raw, name) for name in _Common.__struct_fields__}
     return Manifest(
         **common,
         slug=slug,
         file=file,
         store=StoreMode(raw.store.upper()),
-        words=read_words(**{name: getattr(raw, name) for name in _WORDS}),
-        clocks=_clocks(raw.clocks),
+        words=read_words(**{name: getattr(raw, name) for name in WORDS}),
+        clocks=read_clocks(raw.clocks),
         settings=settings,
         lines=lines,
     )
 
 
+def _check_rules(rules: object) -> None:
+    """Each alone, so that an error can say which."""
+    for number, rule in enumerate(rules if isinstance(rules, list) else ()):
+        key = f"errors[{number}]"
+        check_rule(convert(rule, ErrorRule, prefix=key), key)
+
+
+def _check_http(raw: _File) -> None:
+    if raw.http is not None:
+        check_url(raw.http.url)
+        check_headers(raw.http.headers)
+    if raw.auth is not None:
+        check_credentials(raw.auth)
+    for table in ("auth", "errors"):
+        if raw.http is None and getattr(raw, table):
+            raise Misfit("is of no use without [http]", table)
+
+
 _SECTIONS = frozenset(_File.__struct_fields__)
-_WORDS = (
+#: The tables of native words.
+WORDS: Final = (
     "status",
     "status_actor",
     "classification",
@@ -318,60 +355,8 @@ _WORDS = (
 )
 
 
-def _check_slug(slug: str) -> None:
-    if not SLUG.fullmatch(slug) or len(slug) > 63:
-        raise Misfit(f"the file's name {slug!r} is not a slug: lower-case letters, digits and single hyphens", "")
-
-
-def _check_place(raw: _File) -> None:
-    try:
-        ZoneInfo(raw.time_zone)
-    except (KeyError, ValueError, OSError):
-        raise Misfit(
-            "is not an IANA time zone", "time_zone", ("Asia/Jakarta", "Asia/Makassar", "Asia/Jayapura", "...")
-        ) from None
-    groups = {AgencyLevel.NATIONAL: 0, AgencyLevel.PROVINCE: 1, AgencyLevel.DISTRICT: 2}[raw.level]
-    example = ("no region", "36", "36.03")[groups]
-    if raw.region is None and groups == 0:
-        return
-    if raw.region is None:
-        raise Misfit(f"is missing for level {raw.level}", "region", (f"like {example}",))
-    if not REGION.fullmatch(raw.region) or len(raw.region.split(".")) != groups:
-        raise Misfit(f"is not a Kemendagri code for level {raw.level}", "region", (f"like {example}",))
-
-
-def _check_url(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise Misfit("is not a base address", "http.url", ("https://host/path", "http://host:port/path"))
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise Misfit("holds a user, password, query or fragment; credentials belong in http.headers", "http.url")
-
-
-def _check_headers(headers: Mapping[str, str]) -> None:
-    for name, value in headers.items():
-        key = f"http.headers.{name}"
-        if not _HEADER_NAME.fullmatch(name):
-            raise Misfit("is not a header's name", key)
-        if not value.isascii() or not value.isprintable():
-            raise Misfit("is not a header's value", key)
-        if _SECRET_HEADER.search(name) and not has_reference(value):
-            raise Misfit("a secret may not stand in the file", key, ("env:NAME", "file:/path", "Bearer env:NAME"))
-
-
-def _check_paths(raw: _File) -> None:
-    for section in ("fields", *_LISTS):
-        table = getattr(raw, section)
-        for name, expression in (msgspec.structs.asdict(table) if table else {}).items():
-            if expression is not None:
-                _check_path(expression, f"{section}.{name}")
-
-
-_LISTS = (
+#: The tables about lists inside a record.
+LISTS: Final = (
     "timeline",
     "follow_ups",
     "dispositions",
@@ -383,13 +368,6 @@ _LISTS = (
 )
 
 
-def _check_path(expression: str, key: str) -> None:
-    try:
-        jmespath.compile(expression)
-    except (jmespath.exceptions.JMESPathError, ValueError) as error:
-        raise Misfit(f"is not a JMESPath expression ({str(error).splitlines()[0]})", key) from None
-
-
 def check_path(manifest: Manifest, expression: str, key: str) -> None:
     """Checks an expression in a kind's own table.
 
@@ -397,29 +375,6 @@ def check_path(manifest: Manifest, expression: str, key: str) -> None:
         ConfigError: it is no JMESPath.
     """
     try:
-        _check_path(expression, key)
+        check_expression(expression, key)
     except Misfit as misfit:
         raise manifest.error(str(misfit), key) from None
-
-
-def _clocks(raw: Mapping[str, Any]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for name, value in _flat(raw):
-        kind, _, classification = name.partition(".")
-        key = f"clocks.{name}"
-        one_of(ClockKind)(kind, key)
-        if classification:
-            one_of(Classification)(classification, key)
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1000:
-            raise Misfit("must be a whole number of working days from 1 to 1000", key)
-        found[name] = value
-    return found
-
-
-def _flat(table: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    """`FINISH.ASPIRASI = 14` without quotes is a table in a table; it means the same."""
-    for name, value in table.items():
-        if isinstance(value, dict):
-            yield from ((f"{name}.{inner}", days) for inner, days in value.items())
-        else:
-            yield name, value

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from connectors.base import Kind, Means
-from connectors.http import Transport, http_for
+from connectors.http import http_for
 from connectors.manifest import Manifest, load_manifests
 from connectors.secrets import Resolve
+from connectors.transport import Transport
 from schema.ports import Connector
 
 #: The group in which a third party's package names its kinds: `mine = "my_package.connector:KIND"`.

@@ -47,6 +47,10 @@ agency.command(
     "gateway.commands.agency:check",
     help="Ask an agency for one page, and show what its file makes of it. Exits with 1 if the agency can't be read.",
 )
+agency.command(
+    "gateway.commands.apply:apply",
+    help="Have the running hub read the agencies' files again, and do at once what they add, change, pause or remove.",
+)
 db.command(
     "gateway.commands.db:migrate",
     help="Bring the database up to this program. Safe to run again, and before every start.",

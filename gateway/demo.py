@@ -22,6 +22,8 @@ DEFAULT_DATA = Path(".demo")
 START, END = 30.0, 5.0
 
 _POLL = PollSettings(every=1.0, lookback=5.0, stale_after=10.0)
+#: Who sends by itself is asked less often: its changes are to come as pushes.
+_BACKFILL = PollSettings(every=2.0, lookback=5.0, stale_after=10.0)
 
 
 class Simulated(msgspec.Struct, frozen=True):
@@ -88,7 +90,8 @@ def demo_agencies(simulated: Simulated) -> dict[str, Manifest]:
 
 def _here(manifest: Manifest, values: Mapping[str, str]) -> Manifest:
     here = manifest.with_values(values)
-    return msgspec.structs.replace(here, poll=_POLL, http=_impatient(here.http) if here.http else None)
+    poll = _BACKFILL if manifest.kind == "webhook" else _POLL
+    return msgspec.structs.replace(here, poll=poll, http=_impatient(here.http) if here.http else None)
 
 
 def _impatient(http: HttpSettings) -> HttpSettings:

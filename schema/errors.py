@@ -14,6 +14,10 @@ SimpulError
 │   ├── MappingFailure       the agency's file does not fit what the agency answers
 │   └── SourceFailure        anything else
 ├── RecordError            one record can't be read: quarantine it, keep the others
+├── PushError              what an agency sent can't be taken; the message is the sender's to read
+│   ├── Unsigned             it is not from the agency, or not from now
+│   ├── BadPush              it can't be read
+│   └── TooManyPushes        send fewer and larger ones; `retry_after` in seconds
 ├── ConfigError            a setting or an agency's file is wrong: names file, line, key and allowed values
 ├── QueryError             the client asked for something that can't be answered; `code` goes to `extensions.code`
 │   ├── BadUserInput
@@ -50,7 +54,7 @@ class SourceError(SimpulError):
 
     code: ClassVar[SourceErrorCode] = SourceErrorCode.OTHER
     #: Whether trying the same request again at once may help.
-    transient: ClassVar[bool] = False
+    transient: bool = False
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -80,13 +84,21 @@ class RateLimited(SourceError):
 
 
 class HttpFailure(SourceError):
-    """The agency answered with an error status. `status` is the HTTP status code."""
+    """The agency answered with an error: as a status, or inside a reply that looks well.
+
+    Args:
+        status: the HTTP status code; 200 for an error inside a reply.
+        transient: by default what the status says.
+    """
 
     code = SourceErrorCode.HTTP_ERROR
 
-    def __init__(self, message: str, *, status: int, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, status: int, retry_after: float | None = None, transient: bool | None = None
+    ) -> None:
         super().__init__(message, retry_after=retry_after)
         self.status = status
+        self.transient = status in (408, 500, 502, 503, 504) if transient is None else transient
 
 
 class BadPayload(SourceError):
@@ -121,6 +133,26 @@ class RecordError(SimpulError):
         super().__init__(f"{'.'.join(path)}: {reason}" if path else reason)
         self.reason = reason
         self.path = tuple(path)
+
+
+class PushError(SimpulError):
+    """What an agency sent by itself can't be taken. The message is one sentence for whoever runs the sender."""
+
+
+class Unsigned(PushError):
+    """Nothing says that it is from the agency, and from now."""
+
+
+class BadPush(PushError):
+    """It is the agency's, and can't be read."""
+
+
+class TooManyPushes(PushError):
+    """More than can be remembered came in a short time."""
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ConfigError(SimpulError):

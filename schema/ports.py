@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -92,6 +92,40 @@ class Dependencies(msgspec.Struct, kw_only=True):
     health: bool = False
     facts: bool = False
     head: bool = False
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be remembered of a push.
+
+    Attributes:
+        id: the same when it is sent again.
+        cursor: where the sender is in its own records, if the push says so; it is kept for the sender.
+        answer: writes what the sender is told, once it is decided, from the reasons by native id why complaints could
+            not be stored, and the cursor that is kept. Pure.
+    """
+
+    id: str
+    cursor: str | None
+    answer: Callable[[Mapping[str, str], str | None], bytes]
+
+
+class Received(msgspec.Struct, frozen=True):
+    """What became of a push.
+
+    Attributes:
+        answer: for its sender.
+        again: it had come before, and was answered like this then.
+    """
+
+    answer: bytes
+    again: bool = False
+
+
+class LastPush(msgspec.Struct, frozen=True):
+    """An agency's newest push, and the cursor that is kept for the agency."""
+
+    received_at: datetime
+    cursor: str | None
 
 
 class Snapshot(Protocol):
@@ -208,8 +242,32 @@ class Writer(Protocol):
         `quarantined` and `unmapped` are counted here. A change of `state` is an event of the ledger.
         """
 
-    async def register(self, agencies: Sequence[Agency]) -> None:
-        """Stores what the agencies' files say. One that is missing becomes PAUSED; its complaints stay."""
+    async def register(self, agencies: Sequence[Agency], paused: Collection[str] = ()) -> None:
+        """Stores what the agencies' files say. One that is missing becomes PAUSED; its complaints stay.
+
+        Args:
+            paused: slugs of those that become PAUSED too.
+        """
+
+    async def receive(
+        self,
+        agency: str,
+        native_ids: Sequence[str],
+        decide: Callable[[Mapping[str, Complaint]], Sequence[Change]],
+        rejected: Sequence[Rejected],
+        receipt: Receipt,
+        report: SourceReport | None = None,
+    ) -> Received:
+        """`change` for a push of the agency's own, once for each `receipt.id`, whichever hub it is sent to.
+
+        What came before changes nothing. `report` is stored in the same transaction.
+
+        Raises:
+            TooManyPushes: more are remembered than there is room for.
+        """
+
+    async def last_push(self, agency: str) -> LastPush | None:
+        """The agency's newest push; None if there was none."""
 
     async def harvest_state(self, agency: str) -> bytes | None:
         """What `report` last stored as `harvest`."""
@@ -314,3 +372,44 @@ class Connector(Protocol):
 
     async def aclose(self) -> None:
         """Ends connections. Nothing of the connector may be used afterwards."""
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """A push that is authentic, its records parsed one by one, in their order.
+
+    Attributes:
+        id: the same when it is sent again.
+        cursor: where the sender is in its own records, if the push says so.
+    """
+
+    id: str
+    items: tuple[ComplaintRecord | Rejected, ...]
+    cursor: str | None = None
+
+
+@runtime_checkable
+class Receiver(Protocol):
+    """A connector whose agency sends records by itself.
+
+    Attributes:
+        polled: records also come by `changes`. Else `changes` has none, and how the agency is shows in its pushes.
+    """
+
+    polled: bool
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
+        """The id of an authentic push or question.
+
+        Args:
+            headers: names in lower case.
+
+        Raises:
+            Unsigned: it is not authentic.
+        """
+
+    def receive(self, id: str, body: bytes) -> Delivery:
+        """What an authentic push holds.
+
+        Raises:
+            BadPush: it can't be read at all.
+        """

@@ -78,6 +78,7 @@ class Agency:
         self.on_change: list[Callable[[int], None]] = []
         #: Where the hub is, once somebody told.
         self.hub: str | None = None
+        self.introduced = asyncio.Event()
         self.healed = asyncio.Event()
         self.healed.set()
         self.cases = populate(dialect.slug, seed=seed, anchor=anchor, states=dialect.states, count=count)
@@ -239,6 +240,11 @@ class Agency:
     def _tell(self, place: int) -> None:
         for listener in self.on_change:
             listener(place)
+
+    def meet(self, hub: str) -> None:
+        """Is told where the hub is."""
+        self.hub = hub
+        self.introduced.set()
 
     # ------------------------------------------------------------- failing
 

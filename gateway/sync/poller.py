@@ -11,10 +11,11 @@ import msgspec
 import structlog
 
 from gateway.sync.diff import Rules, decide
+from gateway.sync.push import Reception
 from schema.agency import SourceProblem, SourceReport, SourceState
 from schema.errors import Incomplete, LedgerError, SourceError, SourceFailure
 from schema.events import EventOrigin
-from schema.ports import Clock, Connector, Page, Writer
+from schema.ports import Clock, Connector, Delivery, Page, Receipt, Received, Receiver, Writer
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +27,9 @@ OnReport = Callable[[SourceReport], None]
 
 #: A full harvest with less than this share of the one before is not believed.
 PLAUSIBLE_SHARE = 0.5
+
+#: That pushes keep an agency fresh is written down at most this often.
+HEARD_AGAIN = timedelta(seconds=1)
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +97,12 @@ class Poller:
         self._failures = 0
         self._wait = pace.every
         self._woken = asyncio.Event()
+        #: It can't be asked: how it is shows in what it sends.
+        self._only_heard = isinstance(connector, Receiver) and not connector.polled
+        self._caught_up = False
+        self._heard_at: datetime | None = None
+        #: False once it is unplugged: what is still on its way must not make it look alive again.
+        self.takes_pushes = True
 
     async def run(self) -> None:
         """Polls until cancelled."""
@@ -114,6 +124,35 @@ class Poller:
         change = decide(self._rules, page.records, self._clock(), origin)
         await self._writer.change(self.slug, [r.native_id for r in page.records], change, page.rejected)
 
+    async def receive(self, delivery: Delivery) -> Received:
+        """Brings a push of the agency's into the ledger, once, in one transaction.
+
+        Raises:
+            TooManyPushes: more came than can be remembered.
+            LedgerError: it could not be stored; it may be sent again.
+        """
+        now = self._clock()
+        reception = Reception(self._rules, delivery, now)
+        report = self._heard(now)
+        receipt = Receipt(id=delivery.id, cursor=delivery.cursor, answer=reception.answer)
+        received = await self._writer.receive(
+            self.slug, reception.native_ids, reception.decide, reception.rejected, receipt, report
+        )
+        if report is not None and not received.again:
+            if self._report.stale:
+                log.info("agency.recovered", agency=self.slug)
+            self._report, self._heard_at = report, now
+            self._on_report(report)
+        return received
+
+    def _heard(self, now: datetime) -> SourceReport | None:
+        """What a push says of the agency: it is well, unless what can be asked of it is failing or not yet read."""
+        if not (self._only_heard or self._caught_up):
+            return None
+        if self._report.state is SourceState.OK and self._heard_at and now - self._heard_at < HEARD_AGAIN:
+            return None
+        return SourceReport(agency=self.slug, state=SourceState.OK, as_of=now, lag_seconds=0, checked_at=now)
+
     async def _pause(self, seconds: float) -> None:
         """Waits, at most until somebody wakes it."""
         woken, over = asyncio.create_task(self._woken.wait()), asyncio.ensure_future(self._sleep(seconds))
@@ -127,6 +166,8 @@ class Poller:
 
     async def harvest(self) -> SourceReport:
         """One attempt to read everything that changed. Never raises for the agency's faults: they are the report's."""
+        if self._only_heard:
+            return await self._listen()
         started = self._clock()
         harvest = await self._remembered()
         try:
@@ -147,6 +188,29 @@ class Poller:
                 # What changed while everything was read may have slipped to a page that was behind us: look at once.
                 self._wait = 0.0
             await self._writer.report(report, msgspec.json.encode(done))
+        self._report = report
+        self._on_report(report)
+        return report
+
+    async def _listen(self) -> SourceReport:
+        """How an agency is that only sends: fresh as of its newest push, stale when that is too long ago."""
+        now, last = self._clock(), await self._writer.last_push(self.slug)
+        if last is None:
+            report = SourceReport(agency=self.slug, checked_at=now)
+        else:
+            lag = (now - last.received_at).total_seconds()
+            stale = lag > self._pace.stale_after
+            report = SourceReport(
+                agency=self.slug,
+                state=SourceState.STALE if stale else SourceState.OK,
+                as_of=last.received_at,
+                lag_seconds=max(round(lag), 0),
+                stale=stale,
+                checked_at=now,
+            )
+        if report.stale and not self._report.stale:
+            log.warning("agency.silent", agency=self.slug, lag_seconds=report.lag_seconds)
+        await self._writer.report(report)
         self._report = report
         self._on_report(report)
         return report
@@ -182,6 +246,7 @@ class Poller:
         if self._report.error is not None or self._failures:
             log.info("agency.recovered", agency=self.slug, attempts=self._failures)
         self._failures = 0
+        self._caught_up = True
         self._wait = self._pace.every
         now = self._clock()
         lag = (now - started).total_seconds()
@@ -189,7 +254,7 @@ class Poller:
         return SourceReport(
             agency=self.slug,
             state=SourceState.STALE if stale else SourceState.OK,
-            as_of=started,
+            as_of=max(started, self._heard_at or started),
             lag_seconds=round(lag),
             stale=stale,
             checked_at=now,
@@ -199,6 +264,7 @@ class Poller:
         if self._failures == 0 and self._report.error is None:
             log.warning("agency.down", agency=self.slug, code=error.code.value, reason=str(error))
         self._failures += 1
+        self._caught_up = False
         # Decided once per attempt, so that the `retryAt` that people read is what happens.
         self._wait = self._pace.after_failures(self._failures, error.retry_after)
         now = self._clock()

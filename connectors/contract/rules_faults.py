@@ -1,0 +1,269 @@
+"""Rules about an agency that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import time
+import warnings
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import httpx2
+
+from connectors.contract.bench import Bench, listening, read
+from connectors.contract.elsewhere import dead, silent
+from connectors.contract.lists import read_body
+from connectors.contract.rule import Broken, NotApplicable, Untried, rule
+from connectors.contract.wire import Answer, Asked
+from schema.agency import ConnectorTier
+from schema.errors import AuthenticationFailed, RateLimited, SourceError, SourceTimeout
+from schema.ports import Connector
+
+BRONZE, SILVER = ConnectorTier.BRONZE, ConnectorTier.SILVER
+
+LOGIN: Final = b"""<!DOCTYPE html><html><head><title>Masuk</title></head><body><form method="post">
+<input name="pengguna"><input type="password" name="sandi"></form></body></html>"""
+
+#: Seconds: of the file's deadline while this is tried, and what a busy machine may add.
+_DEADLINE, _SLACK = 0.3, 0.5
+
+
+@rule("deadline-kept", SILVER, "An agency that hangs must not take the hub's patience with it, nor other agencies'.")
+async def deadline_kept(bench: Bench) -> str | None:
+    """The agency takes the request and never answers, with a deadline of 0.3 s in its file: `check` ends within
+    half a second after that, as a SourceTimeout. Databases: the connection is taken and nothing said.
+    """
+
+    async def hang(asked: Asked) -> Answer:
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    if bench.manifest.http is None:
+        async with silent(bench, _DEADLINE) as manifest, bench.connector(manifest=manifest) as (connector, _):
+            return await _in_time(connector.check, _DEADLINE)
+    await bench.over_http()
+    async with bench.connector(hang, bench.with_deadline(_DEADLINE)) as (connector, _):
+        return await _in_time(connector.check, _DEADLINE)
+
+
+async def _in_time(ask: Callable[[], Awaitable[object]], deadline: float) -> str:
+    started = time.monotonic()
+    try:
+        async with asyncio.timeout(deadline + 5):
+            await ask()
+    except SourceTimeout:
+        took = time.monotonic() - started
+        if took > deadline + _SLACK:
+            raise Broken(f"it took {took:.2f} s where the deadline was {deadline:g} s") from None
+        return f"ended after {took:.2f} s"
+    except SourceError as error:
+        raise Broken(f"an agency that never answers is told as {error.code}, not as TIMEOUT") from None
+    except TimeoutError:
+        raise Broken(f"five seconds after a deadline of {deadline:g} s it was still waiting") from None
+    raise Broken("an agency that never answers was read without an error")
+
+
+@rule("rate-limit-honoured", SILVER, "Who asks on after a 429 is locked out for good.")
+async def rate_limit_honoured(bench: Bench) -> str | None:
+    """The agency answers 429 with `Retry-After: 30`. `check` is RateLimited with those 30 s, after one request; asked
+    again at once, it is RateLimited without any request being sent.
+    """
+    await bench.over_http()
+
+    async def limited(asked: Asked) -> Answer:
+        return Answer(status=429, headers={"retry-after": "30"})
+
+    async with bench.connector(limited) as (connector, wire):
+        error = await _raised(connector.check, RateLimited, "429")
+        if error.retry_after is None or not 25 <= error.retry_after <= 30:
+            raise Broken(f"Retry-After was 30 s, the error says {error.retry_after}")
+        sent = wire.asked
+        if sent > 1:
+            raise Broken(f"{sent} requests were sent where the first was answered 429")
+        await _raised(connector.check, RateLimited, "429")
+        if wire.asked > sent:
+            raise Broken("asked again within Retry-After, a request was sent")
+    return "not asked again within 30 s"
+
+
+@rule("auth-failure-distinct", SILVER, "A wrong key needs a person; an outage needs patience. They must not look alike.")
+async def auth_failure_distinct(bench: Bench) -> str | None:
+    """The agency answers 401, then 403, to everything: `check` and the harvest are AuthenticationFailed, after at most
+    four requests (one retry with a fresh token is fine).
+    """
+    await bench.over_http()
+    for status in (401, 403):
+
+        async def refuse(asked: Asked, status: int = status) -> Answer:
+            return Answer(status=status, headers={"content-type": "text/plain"}, content=b"Unauthorized")
+
+        for ask in (_checked, _harvested):
+            async with bench.connector(refuse) as (connector, wire):
+                await _raised(lambda ask=ask, c=connector: ask(c), AuthenticationFailed, str(status))
+                if wire.asked > 4:
+                    raise Broken(f"{wire.asked} requests were sent where each was answered {status}")
+    return "401 and 403"
+
+
+async def _checked(connector: Connector) -> object:
+    return await connector.check()
+
+
+async def _harvested(connector: Connector) -> object:
+    return await read(connector, None)
+
+
+async def _raised(
+    ask: Callable[[], Awaitable[object]], wanted: type[SourceError], status: str
+) -> SourceError:
+    try:
+        await ask()
+    except wanted as error:
+        return error
+    except SourceError as error:
+        raise Broken(f"{status} is told as {error.code}, not as {wanted.code}") from None
+    raise Broken(f"{status} was read without an error")
+
+
+@rule("failure-is-not-empty", BRONZE, "An error that is read as an empty list would be believed.")
+async def failure_is_not_empty(bench: Bench) -> str | None:
+    """Instead of each list the agency answers 500; a login page with 200; the first half of the reply; nothing. In each
+    case the harvest raises a SourceError, or sets aside what it could not read; never does it end as if all were well.
+    """
+    harvest, records = await bench.over_http(), await bench.records()
+    whole = next((e.answer for e in harvest.exchanges if read_body(e.answer, records)), None)
+    if whole is None:
+        raise Untried("no list of records was found in the replies")
+    half = whole.content[: len(whole.content) // 2]
+    cases = {
+        "HTTP 500": Answer(status=500, headers={"content-type": "text/plain"}, content=b"Internal Server Error"),
+        "a login page with 200": Answer(headers={"content-type": "text/html"}, content=LOGIN),
+        "half of a reply": Answer(headers=whole.headers, content=half),
+        "an empty reply": Answer(headers=whole.headers),
+    }
+    for name, answer in cases.items():
+        await _not_empty(bench, name, answer)
+    return ", ".join(cases)
+
+
+async def _not_empty(bench: Bench, name: str, answer: Answer) -> None:
+    async def upstream(asked: Asked) -> Answer:
+        return answer
+
+    async with bench.connector(upstream) as (connector, wire):
+        try:
+            found = await read(connector, bench.subject.since, wire)
+        except SourceError:
+            return
+    if not found.rejected:
+        raise Broken(f"{name} was read as {len(found.records)} records, without an error")
+
+
+@rule("outage-told-once", SILVER, "A log that tells an outage every minute is a log that nobody reads.")
+async def outage_told_once(bench: Bench) -> str | None:
+    """Nothing answers at the agency's address. Three harvests with one connector each raise a SourceError and bring
+    nothing, and the connector itself logs at most one line of a warning or worse: the hub tells the outage, once.
+    """
+
+    async def gone(asked: Asked) -> Answer:
+        raise httpx2.ConnectError("refused")
+
+    manifest = dead(bench) if bench.manifest.http is None else None
+    with listening() as lines:
+        async with bench.connector(gone, manifest) as (connector, wire):
+            for _ in range(3):
+                await _an_outage(connector)
+    loud = [line for line in lines if line.level >= logging.WARNING]
+    if len(loud) > 1:
+        raise Broken(f"three attempts logged {len(loud)} warnings, for instance: {loud[0].text.splitlines()[0]}")
+    return "three attempts"
+
+
+async def _an_outage(connector: Connector) -> None:
+    try:
+        found = await read(connector, None)
+    except SourceError:
+        return
+    raise Broken(f"with nothing at the agency's address, a harvest brought {len(found.records)} records and no error")
+
+
+@rule("close-is-clean", BRONZE, "Agencies are added, changed and removed while the hub runs; each time one is closed.")
+async def close_is_clean(bench: Bench) -> str | None:
+    """A connector is closed unused, after a harvest, and in the middle of one. No task and no open thing is left, and
+    closing it again is no error.
+    """
+    await bench.records()
+    gc.collect()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", ResourceWarning)
+        before = asyncio.all_tasks()
+        for use in (_unused, _used, _abandoned):
+            async with bench.connector() as (connector, wire):
+                await use(connector)
+                await connector.aclose()
+                if bench.manifest.http is not None and not wire.closed:
+                    raise Broken("the HTTP client was not closed")
+            if left := asyncio.all_tasks() - before:
+                raise Broken(f"closed {use.__name__.strip('_')}, it left a task: {min(t.get_name() for t in left)}")
+        gc.collect()
+    if told:
+        raise Broken(f"it left something open: {told[0].message}")
+    return "unused, used, abandoned"
+
+
+async def _unused(connector: Connector) -> None:
+    pass
+
+
+async def _used(connector: Connector) -> None:
+    await read(connector, None)
+
+
+async def _abandoned(connector: Connector) -> None:
+    pages = connector.changes(None)
+    async for _ in pages:
+        break
+    if (aclose := getattr(pages, "aclose", None)) is not None:
+        await aclose()
+
+
+@rule("quarantine-isolates", SILVER, "One bad record must not cost the others.")
+async def quarantine_isolates(bench: Bench) -> str | None:
+    """Two records of a list are replaced, one by a piece of text and one by an empty object. All others come as
+    before, and what can't be read is set aside with a reason.
+    """
+    harvest, records = await bench.over_http(), await bench.records(3)
+    victims: set[str] = set()
+
+    async def upstream(asked: Asked) -> Answer:
+        answer = await bench.upstream(asked)
+        found = read_body(answer, records)
+        if found is None or len(found[0].items) < 3 or (victims and not hit):
+            return answer
+        body = found[0]
+        for place, bad in zip((0, -1), body.garbage(), strict=True):
+            victims.update(body.keys(body.items[place]) & set(records))
+            body.items[place] = bad
+        hit.clear()
+        return body.answer()
+
+    hit = [True]
+    async with bench.connector(upstream) as (connector, wire):
+        found = await read(connector, bench.subject.since, wire)
+    if not victims:
+        raise Untried("no reply holds a list of three records or more")
+    if lost := set(records) - victims - set(found.records):
+        raise Broken(f"beside two records that could not be read, {min(lost)} was lost")
+    if len(found.rejected) <= len(harvest.rejected):
+        raise Broken("records that can't be read were dropped without a word")
+    if blank := [r for r in found.rejected if not r.reason.strip()]:
+        raise Broken(f"a record was set aside without a reason ({blank[0].shape})")
+    return found.rejected[-1].reason
+
+
+@rule("write-once", ConnectorTier.GOLD, "A report that is sent twice is two complaints at the agency.")
+async def write_once(bench: Bench) -> str | None:
+    """What is written twice with one key is filed once. Not applicable to connectors that write nothing."""
+    raise NotApplicable("the connector writes nothing")
