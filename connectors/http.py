@@ -19,11 +19,12 @@ import msgspec
 
 from connectors.auth import Credentials, OAuth2, Signature, refusal
 from connectors.inflate import Inflate
-from connectors.manifest import HttpSettings, Manifest
+from connectors.manifest import Manifest
 from connectors.outcomes import ErrorRule, Outcomes, Verdict
 from connectors.politeness import Breaker, Pace, RequestBudget, RetryBudget, Seconds, Sleep, again
 from connectors.reply import Reply
 from connectors.secrets import Resolve, Secret
+from connectors.settings import HttpSettings
 from connectors.toml import Misfit
 from connectors.transport import CheckedTransport, Transport, network, translate
 from schema.errors import BadPayload, HttpFailure, RateLimited, SourceError, SourceTimeout, TlsFailure
@@ -90,7 +91,7 @@ class Http:
         self._oauth = oauth
         self._network = transport or network(settings.concurrency)
         self._transport = transport or CheckedTransport(self._network, settings.reaches)
-        self._outcomes = Outcomes(rules, now, credentials.hide if credentials else self._signature.hide)
+        self._outcomes = Outcomes(rules, now, self.hide)
         self._plain = Outcomes((), now)
         self._seconds, self._sleep, self._jitter = seconds, sleep, jitter
         self._slots = asyncio.Semaphore(settings.concurrency)
@@ -103,6 +104,10 @@ class Http:
     def add_rules(self, rules: Sequence[ErrorRule]) -> None:
         """Judges replies by rules of the kind's own too, where the agency's say nothing."""
         self._outcomes = self._outcomes.with_rules(rules)
+
+    def hide(self, text: str) -> str:
+        """An agency's words without our credentials, should it repeat them."""
+        return self._credentials.hide(text) if self._credentials else self._signature.hide(text)
 
     async def get(self, path: str, params: Params | None = None) -> Reply:
         """Reads one resource; `request` has the details."""

@@ -9,13 +9,10 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, TypeVar
 
 import msgspec
 
-from connectors.addresses import Network, implied_by
-from connectors.auth import Auth
 from connectors.checks import (
     check_credentials,
     check_headers,
@@ -25,142 +22,27 @@ from connectors.checks import (
     check_url,
     read_clocks,
 )
-from connectors.fields import (
-    AttachmentFields,
-    DispositionFields,
-    Fields,
-    FollowUpFields,
-    InstitutionFields,
-    RatingFields,
-    ReferenceFields,
-    Section,
-    TimelineFields,
-)
 from connectors.outcomes import ErrorRule, check_expression, check_rule
+from connectors.settings import LISTS, WORDS, AgencyFile, Common, HttpSettings
 from connectors.toml import Misfit, convert, line_of, lines_of
 from connectors.words import Words, read_words
-from schema.agency import Agency, AgencyLevel, StoreMode
+from schema.agency import Agency, ConnectorTier, StoreMode
 from schema.errors import ConfigError
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 
 
-class Budget(Section, frozen=True, kw_only=True):
-    """`http.budget`: so many requests in any stretch of a minute, an hour or a day."""
-
-    requests: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
-    per: Literal["minute", "hour", "day"]
-
-    @property
-    def seconds(self) -> float:
-        """How long the stretch is."""
-        return {"minute": 60.0, "hour": 3600.0, "day": 86400.0}[self.per]
-
-
-class HttpSettings(Section, frozen=True, kw_only=True):
-    """`[http]`: where and how politely the agency is asked.
-
-    Attributes:
-        url: base address, without a query, user or password.
-        deadline: seconds in all for one request, retries and waiting included.
-        concurrency: requests under way at the same time.
-        rate: requests per second.
-        budget: most requests in a minute, an hour or a day.
-        max_bytes: of one reply, on the wire as well as unpacked.
-        headers: sent with each request; values may hold secret references.
-        network: which addresses may be connected to; by default what `url` itself says.
-    """
-
-    url: str
-    deadline: Positive = 10.0
-    concurrency: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
-    rate: Positive = 20.0
-    budget: Budget | None = None
-    max_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 20_000_000
-    headers: Mapping[str, str] = {}
-    network: Network | None = None
-
-    @property
-    def reaches(self) -> Network:
-        """The network that may be connected to."""
-        return self.network or implied_by(urlsplit(self.url).hostname or "")
-
-
-class PollSettings(Section, frozen=True, kw_only=True):
-    """`[poll]`, in seconds: how often, how far back, and when the mirror counts as stale."""
-
-    every: Positive = 60.0
-    lookback: NotNegative = 600.0
-    stale_after: Positive = 300.0
-
-
-class PrivacySettings(Section, frozen=True, kw_only=True):
-    """`[privacy]`. The reporter's identity is not even read unless asked for."""
-
-    reporter_identity: bool = False
-
-
-class DateSettings(Section, frozen=True, kw_only=True):
-    """`[dates]`: `iso`, `epoch`, `epoch_ms` or strptime formats, tried in order; naive: in the agency's zone."""
-
-    formats: tuple[str, ...] = ("iso",)
-
-
-class _Common(Section, frozen=True, kw_only=True):
-    """What stands in the file and in the Manifest alike."""
-
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-    level: AgencyLevel
-    kind: str
-    time_zone: str
-    http: HttpSettings | None = None
-    auth: Auth | None = None
-    errors: tuple[ErrorRule, ...] = ()
-    paused: bool = False
-    region: str | None = None
-    parent: str | None = None
-    website: str | None = None
-    poll: PollSettings = PollSettings()
-    privacy: PrivacySettings = PrivacySettings()
-    dates: DateSettings = DateSettings()
-    fields: Fields = Fields()
-    timeline: TimelineFields | None = None
-    follow_ups: FollowUpFields | None = None
-    dispositions: DispositionFields | None = None
-    ratings: RatingFields | None = None
-    attachments: AttachmentFields | None = None
-    assigned_agencies: InstitutionFields | None = None
-    copied_agencies: InstitutionFields | None = None
-    external_references: ReferenceFields | None = None
-
-
-class _File(_Common, frozen=True, kw_only=True):
-    store: Literal["full", "status"] = "full"
-    status: Mapping[str, Any] = {}
-    status_actor: Mapping[str, Any] = {}
-    classification: Mapping[str, Any] = {}
-    category: Mapping[str, Any] = {}
-    channel: Mapping[str, Any] = {}
-    regions: Mapping[str, Any] = {}
-    follow_up_kind: Mapping[str, Any] = {}
-    rating_source: Mapping[str, Any] = {}
-    agencies: Mapping[str, Any] = {}
-    clocks: Mapping[str, Any] = {}
-
-
-class Manifest(_Common, frozen=True, kw_only=True):
+class Manifest(Common, frozen=True, kw_only=True):
     """One agency's file, valid.
 
     Attributes:
         slug: the file's name without `.toml`; the agency's id.
         file: path, for errors.
-        paused: it is not asked, and takes no pushes; its complaints stay.
         words: the maps from native words to canonical values.
         clocks: limits in working days by `KIND` or `KIND.CLASSIFICATION`, where they differ from the general ones.
         settings: the table named like the kind; read it with `settings_as`.
         lines: where in the file each key stands.
+        tier: what its certificate grants; see `connectors.contract.certificate`.
     """
 
     slug: str
@@ -170,6 +52,7 @@ class Manifest(_Common, frozen=True, kw_only=True):
     clocks: Mapping[str, int] = {}
     settings: Mapping[str, Any] = {}
     lines: Mapping[str, int] = {}
+    tier: ConnectorTier | None = None
 
     def agency(self) -> Agency:
         """The agency as the ledger registers it."""
@@ -183,6 +66,7 @@ class Manifest(_Common, frozen=True, kw_only=True):
             parent=self.parent,
             website=self.website,
             store=self.store,
+            tier=self.tier,
         )
 
     def settings_as(self, into: type[Settings]) -> Settings:
@@ -303,13 +187,13 @@ def _manifest(document: dict[str, Any], slug: str, file: str, lines: Mapping[str
     kind = document.get("kind")
     settings = document.pop(kind, {}) if isinstance(kind, str) and kind not in _SECTIONS else {}
     _check_rules(document.get("errors"))
-    raw = convert(document, _File)
+    raw = convert(document, AgencyFile)
     if not isinstance(settings, dict):
         raise Misfit("must be a table", raw.kind)
     check_place(raw.level, raw.region, raw.time_zone)
     _check_http(raw)
     check_paths({section: getattr(raw, section) for section in ("fields", *LISTS)})
-    common = {name: getattr(raw, name) for name in _Common.__struct_fields__}
+    common = {name: getattr(raw, name) for name in Common.__struct_fields__}
     return Manifest(
         **common,
         slug=slug,
@@ -329,7 +213,7 @@ def _check_rules(rules: object) -> None:
         check_rule(convert(rule, ErrorRule, prefix=key), key)
 
 
-def _check_http(raw: _File) -> None:
+def _check_http(raw: AgencyFile) -> None:
     if raw.http is not None:
         check_url(raw.http.url)
         check_headers(raw.http.headers)
@@ -340,32 +224,7 @@ def _check_http(raw: _File) -> None:
             raise Misfit("is of no use without [http]", table)
 
 
-_SECTIONS = frozenset(_File.__struct_fields__)
-#: The tables of native words.
-WORDS: Final = (
-    "status",
-    "status_actor",
-    "classification",
-    "category",
-    "channel",
-    "regions",
-    "follow_up_kind",
-    "rating_source",
-    "agencies",
-)
-
-
-#: The tables about lists inside a record.
-LISTS: Final = (
-    "timeline",
-    "follow_ups",
-    "dispositions",
-    "ratings",
-    "attachments",
-    "assigned_agencies",
-    "copied_agencies",
-    "external_references",
-)
+_SECTIONS = frozenset(AgencyFile.__struct_fields__)
 
 
 def check_path(manifest: Manifest, expression: str, key: str) -> None:

@@ -16,8 +16,9 @@ import msgspec
 
 from connectors.dates import Dates
 from connectors.fields import Fields, Section
-from connectors.manifest import LISTS, Manifest
+from connectors.manifest import Manifest
 from connectors.paths import Path
+from connectors.settings import LISTS
 from connectors.values import MAX_TITLE, flag, key, kind_of, number, text, word
 from connectors.words import Words
 from schema.complaint import (

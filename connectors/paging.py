@@ -6,7 +6,7 @@ A page that comes a second time is a PagingLoop, not an endless harvest.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Annotated, Any, Final, TypeAlias
 from urllib.parse import urljoin
@@ -88,7 +88,9 @@ Params: TypeAlias = Mapping[str, str | int]
 FetchPage: TypeAlias = Callable[[str, Params], Awaitable[Batch]]
 
 
-async def batches(paging: Paging | None, path: str, fetch: FetchPage, most: int = MAX_PAGES) -> AsyncIterator[Batch]:
+async def batches(
+    paging: Paging | None, path: str, fetch: FetchPage, most: int = MAX_PAGES
+) -> AsyncGenerator[Batch, None]:
     """All pages of a list, each once; without `paging` there is one.
 
     Raises:

@@ -8,7 +8,10 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from connectors.base import Kind, Means
+from connectors.contract.certificate import tier_held
 from connectors.http import http_for
 from connectors.manifest import Manifest, load_manifests
 from connectors.secrets import Resolve
@@ -61,7 +64,7 @@ def _loaded(point: EntryPoint, manifest: Manifest) -> object:
 
 
 def load_agencies(directory: Path) -> dict[str, Manifest]:
-    """All agencies' files of a directory, by slug, each checked to the last key.
+    """All agencies' files of a directory, by slug, each checked to the last key, with the tier that it holds.
 
     Raises:
         ConfigError: names the bad file.
@@ -69,7 +72,9 @@ def load_agencies(directory: Path) -> dict[str, Manifest]:
     manifests = load_manifests(directory)
     for manifest in manifests.values():
         check(manifest)
-    return manifests
+    return {
+        slug: msgspec.structs.replace(manifest, tier=tier_held(manifest)) for slug, manifest in manifests.items()
+    }
 
 
 def check(manifest: Manifest) -> Kind:

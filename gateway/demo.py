@@ -12,8 +12,9 @@ from pathlib import Path
 import msgspec
 
 import simulators
-from connectors.manifest import HttpSettings, Manifest, PollSettings
+from connectors.manifest import Manifest
 from connectors.registry import load_agencies
+from connectors.settings import HttpSettings, PollSettings
 from schema.errors import ConfigError, SimpulError
 
 DEFAULT_DATA = Path(".demo")

@@ -24,6 +24,7 @@ from gateway.execution.execute import Executor
 from gateway.fastlane import Lane
 from gateway.health import Health
 from gateway.holidays import indonesian_holidays
+from gateway.intake.files import Drops
 from gateway.intake.webhooks import Webhooks
 from gateway.ledger.database import open_database
 from gateway.ledger.freshness import open_freshness
@@ -32,6 +33,7 @@ from gateway.ledger.reader import LedgerReader
 from gateway.ledger.upkeep import Upkeep
 from gateway.ledger.witness import Witness
 from gateway.ledger.writer import LedgerWriter, open_writer
+from gateway.live import LiveReader
 from gateway.origins import Origins
 from gateway.pages.site import Site
 from gateway.reload import reloading
@@ -208,7 +210,8 @@ async def build_hub(
         return Context(viewer=viewer, snapshot=snapshot, cursors=cursors, clock=utc_now, feed=feed, on_ahead=begin_anew)
 
     ledger.writer.on_commit(doorbell.ring)
-    works = background(ledger, watch, agencies)
+    live = LiveReader(agencies, ledger.reader)
+    works = background(ledger, watch, agencies) | {"live": live.run}
     if valkey is not None:
         relay = Relay(valkey, watch.look)
         ledger.writer.on_commit(lambda head: relay.tell())
@@ -222,6 +225,7 @@ async def build_hub(
             lambda hit: metrics.document(hit=hit),
             on_frame=metrics.frame,
             versioned=settings.cache_mb > 0,
+            live=live,
         ),
         health=Health(ledger.reader, watch, lambda: pending(settings.database)),
         metrics=metrics,
@@ -231,7 +235,7 @@ async def build_hub(
         limits=StreamLimits(settings.streams_per_socket, settings.streams_per_client, settings.streams),
         cache=_cache(settings, ledger, key, valkey),
         site=Site() if settings.pages else None,
-        intake=Webhooks(agencies, ledger.writer, metrics, utc_now).routes(),
+        intake=[*Webhooks(agencies, ledger.writer, metrics, utc_now).routes(), *Drops(agencies).routes()],
     )
 
 

@@ -24,6 +24,7 @@ SimpulError
 │   ├── BadCursor
 │   ├── CursorExpired
 │   ├── AmbiguousTrackingId
+│   ├── SourceUnavailable    content that only its agency has, and the agency did not answer
 │   └── DeadlinePassed       it would take longer than anybody waits: ask for less
 └── LedgerError            the hub's own storage
     ├── LedgerUnavailable    the database can't be reached: try again
@@ -208,6 +209,12 @@ class CursorExpired(QueryError):
     """`extensions.head` is the cursor to start anew from."""
 
     code = "CURSOR_EXPIRED"
+
+
+class SourceUnavailable(QueryError):
+    """`extensions.agency` names the agency, `extensions.count` how many complaints of the answer lack their content."""
+
+    code = "SOURCE_UNAVAILABLE"
 
 
 class AmbiguousTrackingId(QueryError):

@@ -9,8 +9,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
-from schema.agency import Agency, SourceReport
-from schema.complaint import Complaint, ComplaintRecord, Rejected
+from schema.agency import Agency, SourceErrorCode, SourceReport
+from schema.complaint import Complaint, ComplaintRecord, ContentState, Rejected
 from schema.events import Change, Event, Position
 from schema.query import (
     ComplaintFilter,
@@ -298,6 +298,42 @@ class Feed(Protocol):
         """Agencies and reports by slug, at most a second old; None where they must be read."""
 
 
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agency that allows no copies tells of a complaint.
+
+    Attributes:
+        record: None where `state` is UNAVAILABLE.
+        state: AVAILABLE; STALE, an older copy, as the agency did not answer; or UNAVAILABLE.
+        good_for: seconds that it may go on being shown.
+        error: why there is no newer one, or none.
+    """
+
+    agency: str
+    state: ContentState
+    record: ComplaintRecord | None = None
+    good_for: float = 0.0
+    error: SourceErrorCode | None = None
+
+
+class Live(Protocol):
+    """Asks agencies themselves, while somebody waits. Complaints are named by their ids.
+
+    Whoever asks for the same at the same time shares one request; none takes longer than the agency's file allows.
+    """
+
+    def at_hand(self, id: str) -> Content | None:
+        """The content, if it was fetched of late."""
+
+    async def contents(self, viewer: Viewer, ids: Collection[str]) -> Mapping[str, Content]:
+        """The content of these complaints, from their agencies. Those that the viewer can't see are left out.
+
+        No snapshot may be open meanwhile: an agency that hangs must not hold up the database.
+        """
+
+    async def refresh(self, viewer: Viewer, id: str) -> bool:
+        """Brings a complaint into the ledger as it is at its agency now. False if the agency could not be read."""
+
+
 class Cursors(Protocol):
     """Seals positions, so that a cursor tells nothing and can't be made up."""
 
@@ -323,11 +359,14 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         total: how many records the agency says there are in all, if it says so.
+        until: the moment up to which `changes` tells everything once it is over, by the connector's own count; None
+            where the records' `updated_at` says so.
     """
 
     records: tuple[ComplaintRecord, ...]
     rejected: tuple[Rejected, ...] = ()
     total: int | None = None
+    until: datetime | None = None
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
@@ -338,12 +377,14 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
         reply: the raw beginning of the reply, at most 2,000 characters, redacted.
         page: what was made of it.
         seconds: how long it took.
+        warnings: what works and should not be so, a sentence each.
     """
 
     request: str
     reply: str
     page: Page
     seconds: float
+    warnings: tuple[str, ...] = ()
 
 
 class Connector(Protocol):

@@ -76,6 +76,8 @@ class Agency:
         self.fault: str | None = None
         #: Told the place of each case that is new or has moved.
         self.on_change: list[Callable[[int], None]] = []
+        #: Told that a fault began or ended.
+        self.on_fault: list[Callable[[], None]] = []
         #: Where the hub is, once somebody told.
         self.hub: str | None = None
         self.introduced = asyncio.Event()
@@ -251,10 +253,16 @@ class Agency:
     def fail(self, kind: str) -> None:
         self.fault = kind
         self.healed.clear()
+        self._tell_fault()
 
     def heal(self) -> None:
         self.fault = None
         self.healed.set()
+        self._tell_fault()
+
+    def _tell_fault(self) -> None:
+        for listener in self.on_fault:
+            listener()
 
     def close(self) -> None:
         if self._journal:

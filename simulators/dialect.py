@@ -26,6 +26,8 @@ WITA = timezone(timedelta(hours=8), "WITA")
 
 Statuses = Mapping[ComplaintStatus, tuple[str, ...]]
 Answer = Callable[["Agency", Request], Response]
+#: Answers a request by its body alone.
+BodyAnswer = Callable[["Agency", bytes], Response]
 
 
 class Words(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +54,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
         keys: request headers that must be there, name in lower case to value.
         environment: what the agency's file calls those keys.
         endpoints: path below `base` to what answers it.
+        posts: the same for what is posted.
         base: where the address that clients are given ends, for instance `/open311/v2`.
         outlet: makes what the agency has beside HTTP, in a folder of its own.
     """
@@ -65,6 +68,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     keys: Mapping[str, str]
     environment: Mapping[str, str]
     endpoints: Sequence[tuple[str, Answer]]
+    posts: Sequence[tuple[str, BodyAnswer]] = ()
     base: str = ""
     outlet: Callable[[Agency, Path], Outlet] | None = None
 
@@ -73,12 +77,21 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset(self.statuses)
 
     def routes(self, agency: Agency) -> list[Route]:
-        return [Route(self.base + path, _bound(answer, agency)) for path, answer in self.endpoints]
+        reads = [Route(self.base + path, _bound(answer, agency)) for path, answer in self.endpoints]
+        posts = [Route(self.base + path, _posted(answer, agency), methods=["POST"]) for path, answer in self.posts]
+        return reads + posts
 
 
 def _bound(answer: Answer, agency: Agency) -> Callable[[Request], object]:
     async def endpoint(request: Request) -> Response:
         return answer(agency, request)
+
+    return endpoint
+
+
+def _posted(answer: BodyAnswer, agency: Agency) -> Callable[[Request], object]:
+    async def endpoint(request: Request) -> Response:
+        return answer(agency, await request.body())
 
     return endpoint
 

@@ -15,21 +15,18 @@ from connectors.contract.lists import Body, JsonBody, Place, read_body, rewritte
 from connectors.contract.moments import moment_of
 from connectors.contract.wire import Answer, Asked, Exchange, Upstream
 
-#: For each reply with a list: which run of pages it belongs to.
-Runs = Sequence[int]
-
 
 class Lists:
-    """The replies of a clean harvest that hold records.
+    """The replies of a clean harvest that hold records, in runs: pages that differ in a number, not in time.
 
     Attributes:
-        runs: for each of them, the number of its run: pages that differ by a page's number or a cursor, not by time.
+        count: how many replies with lists there were.
         sizes: of each run, how many records it held.
     """
 
     def __init__(self, exchanges: Sequence[Exchange], ids: Collection[str]) -> None:
-        self.runs: list[int] = []
-        self.sizes: dict[int, int] = {}
+        self.count = 0
+        self.sizes: list[int] = []
         self.place: Place | None = None
         before: object = None
         for exchange in exchanges:
@@ -38,24 +35,37 @@ class Lists:
                 continue
             body, self.place = found
             if before != (mark := _mark(exchange.asked)):
-                self.sizes[len(self.sizes)] = 0
+                self.sizes.append(0)
             before = mark
-            run = len(self.sizes) - 1
-            self.runs.append(run)
-            self.sizes[run] += len(body.items)
+            self.count += 1
+            self.sizes[-1] += len(body.items)
 
 
 class Arrivals:
-    """An upstream at which a twin of `native_id` arrives after the first list was read."""
+    """An upstream at which a twin of a record arrives after the first list was read.
+
+    Args:
+        lists: of a clean harvest that asks the same.
+        ids: native ids of all records.
+        names: key and number of the record, and in their place those of the twin.
+        arrived: the twin is there from the beginning.
+    """
 
     def __init__(
-        self, inner: Upstream, lists: Lists, ids: Collection[str], names: dict[str, str], arrived: bool = False
+        self, inner: Upstream, lists: Lists, ids: Collection[str], names: dict[str, str], *, arrived: bool = False
     ) -> None:
-        self._inner, self._lists, self._ids, self._names = inner, lists, ids, names
+        self._inner, self._sizes, self._ids, self._names = inner, lists.sizes, ids, names
         self._arrived = arrived
         self._place = lists.place
-        self._number = -1
-        self._run = -1
+        self._marks: list[object] = []
+        self._begin(None)
+
+    def _begin(self, mark: object) -> None:
+        """Another run of pages, or the same run once more."""
+        if mark is not None and mark not in self._marks:
+            self._marks.append(mark)
+        self._mark, self._asked = mark, set[object]()
+        self._read = 0
         self._passed = False
         self._carried: Any = None
 
@@ -68,6 +78,10 @@ class Arrivals:
         if found is None:
             return answer
         body, self._place = found
+        mark, exactly = _mark(asked), (asked.url, asked.content)
+        if mark != self._mark or exactly in self._asked:
+            self._begin(mark)
+        self._asked.add(exactly)
         return self._shown(body, answer)
 
     def _renamed(self, asked: Asked) -> Asked:
@@ -80,18 +94,16 @@ class Arrivals:
         return msgspec.structs.replace(asked, url=url, content=content)
 
     def _shown(self, body: Body, answer: Answer) -> Answer:
-        self._number += 1
-        runs = self._lists.runs
-        run = runs[self._number] if self._number < len(runs) else -1
-        if run != self._run:
-            self._run, self._passed, self._carried = run, False, None
-        last = self._number + 1 >= len(runs) or runs[self._number + 1] != run
+        run = self._marks.index(self._mark)
+        size = self._sizes[run] if run < len(self._sizes) else 0
+        self._read += len(body.items)
+        last = self._read >= size
         shown = body.items
         place = next((i for i, item in enumerate(shown) if body.keys(item) & set(self._names)), None)
         if not self._arrived:
             self._arrived = True
             self._passed = place is not None
-            self._carried = shown[-1] if place is not None and shown else None
+            self._carried = shown[-1] if self._passed and not last else None
             return answer
         if self._passed and self._carried is not None:
             shown = [self._carried, *shown]
@@ -103,7 +115,6 @@ class Arrivals:
             self._carried = shown.pop()
         body.items = shown
         if isinstance(body, JsonBody):
-            size = self._lists.sizes.get(run, 0)
             body.recount(size, size + 1)
         return body.answer()
 

@@ -10,17 +10,22 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextman
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
+from connectors.auth import OAuth2
+from connectors.base import Kind, Means
 from connectors.contract.rule import NotApplicable, Untried
-from connectors.contract.wire import Asked, Exchange, Upstream, Wire, through
-from connectors.transport import Transport, network
+from connectors.contract.wire import Answer, Asked, Exchange, Upstream, Wire, through
+from connectors.http import http_for
 from connectors.manifest import Manifest
-from connectors.registry import connect
+from connectors.registry import connect, kind_of
 from connectors.secrets import Resolve, Secret
+from connectors.settings import HttpSettings
+from connectors.transport import CheckedTransport, Transport, network
 from schema.complaint import ComplaintRecord, Rejected
-from schema.errors import SourceError
+from schema.errors import ConfigError, SourceError
 from schema.ports import Clock, Connector
 
 _SECRET_HEADER = re.compile(r"authorization|key|token|secret|cookie|passw|credential", re.IGNORECASE)
@@ -52,6 +57,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
         at: when what is read was current; moments beyond it are suspicious.
         arrive: makes rows arrive at the agency, where that can be done; else arrivals are played on the wire.
         folder: what the connector may keep on disk, if it needs what is there already.
+        kind: what plays the agency's kind, where that is not installed yet.
+        most: records that are read at most; a longer list is to be cut short by `since`.
     """
 
     manifest: Manifest
@@ -62,6 +69,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     at: Clock = utc_now
     arrive: Arrive | None = None
     folder: Path | None = None
+    kind: Kind | None = None
+    most: int = 20_000
 
 
 class Harvest(msgspec.Struct, kw_only=True):
@@ -69,17 +78,19 @@ class Harvest(msgspec.Struct, kw_only=True):
 
     Attributes:
         records: by native id, the last one that came.
-        sightings: native ids as they came, once for each time.
+        until: where the connector says that the next harvest may begin, if it says so.
     """
 
     records: dict[str, ComplaintRecord] = msgspec.field(default_factory=dict)
-    sightings: list[str] = msgspec.field(default_factory=list)
+    until: datetime | None = None
     rejected: list[Rejected] = msgspec.field(default_factory=list)
     pages: int = 0
     exchanges: list[Exchange] = msgspec.field(default_factory=list)
 
     def resume(self) -> datetime | None:
         """Where the hub would begin to read the next time."""
+        if self.until is not None:
+            return self.until
         return max((r.updated_at for r in self.records.values() if r.updated_at is not None), default=None)
 
 
@@ -92,10 +103,15 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Bench:
-    """Tries one subject. Used as an async context manager."""
+    """Tries one subject. Used as an async context manager.
 
-    def __init__(self, subject: Subject) -> None:
+    Args:
+        keep: remember all that goes over the wire, in `exchanges`.
+    """
+
+    def __init__(self, subject: Subject, *, keep: bool = False) -> None:
         self.subject = subject
+        self._keep = keep
         self.manifest = subject.manifest
         if subject.upstream is not None and self.manifest.http is not None:
             quick = msgspec.structs.replace(self.manifest.http, rate=10_000.0)
@@ -111,13 +127,27 @@ class Bench:
         folder = tempfile.TemporaryDirectory(prefix="simpul-contract-")
         self._folder = self.subject.folder or Path(self._stack.enter_context(folder))
         if self._upstream is None and self.manifest.http is not None:
-            transport = self.subject.transport or network(self.manifest.http)
-            self._stack.push_async_callback(transport.aclose)
-            self._upstream = through(transport, self.manifest.http.deadline)
+            self._upstream = self._over_the_network(self.manifest.http)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
+
+    def _over_the_network(self, http: HttpSettings) -> Upstream:
+        """The agency itself, and where its tokens come from; each only in the network that the file permits."""
+        base, auth = self.subject.transport or network(http.concurrency), self.manifest.auth
+        self._stack.push_async_callback(base.aclose)
+        if self.subject.transport is not None:
+            return through(base, http.deadline)
+        agency = through(CheckedTransport(base, http.reaches), http.deadline)
+        if not isinstance(auth, OAuth2):
+            return agency
+        tokens, address = through(CheckedTransport(base, auth.reaches), http.deadline), auth.token_url
+
+        async def upstream(asked: Asked) -> Answer:
+            return await (tokens if asked.url.startswith(address) else agency)(asked)
+
+        return upstream
 
     @property
     def upstream(self) -> Upstream:
@@ -127,7 +157,9 @@ class Bench:
     def secrets(self, reference: str) -> Secret:
         """The subject's secrets, remembered to be looked for where they must not be."""
         secret = self.subject.secrets(reference)
-        self.revealed.add(secret.reveal())
+        self.revealed.add(value := secret.reveal())
+        if "://" in value and (password := urlsplit(value).password):
+            self.revealed.add(password)
         return secret
 
     @asynccontextmanager
@@ -136,13 +168,20 @@ class Bench:
     ) -> AsyncIterator[tuple[Connector, Wire]]:
         """A connector of its own, and the wire between it and the agency."""
         wire = Wire(upstream or self.upstream)
-        made = connect(manifest or self.manifest, self.secrets, folder=self._folder, transport=wire)
+        made = self._connect(manifest or self.manifest, wire)
         try:
             yield made, wire
         finally:
             await made.aclose()
             self.revealed.update(_credentials(wire.exchanges))
-            self.exchanges += wire.exchanges
+            if self._keep:
+                self.exchanges += wire.exchanges
+
+    def _connect(self, manifest: Manifest, wire: Wire) -> Connector:
+        if self.subject.kind is None:
+            return connect(manifest, self.secrets, folder=self._folder, transport=wire)
+        client = http_for(manifest, self.secrets, transport=wire) if manifest.http else None
+        return self.subject.kind.connect(manifest, Means(self.secrets, client, self._folder))
 
     async def harvest(self) -> Harvest:
         """All there is, read once and remembered.
@@ -153,7 +192,7 @@ class Bench:
         if self._clean is None:
             try:
                 async with self.connector() as (connector, wire):
-                    self._clean = await read(connector, self.subject.since, wire)
+                    self._clean = await read(connector, self.subject.since, wire, most=self.subject.most)
             except SourceError as error:
                 self._clean = error
         if isinstance(self._clean, SourceError):
@@ -178,17 +217,30 @@ class Bench:
             raise Untried(f"only {len(found)} records came, {least} are needed")
         return found
 
+    async def speaks_http(self) -> bool:
+        """Whether anything of a clean harvest came over HTTP."""
+        return bool((await self.harvest()).exchanges)
+
     async def over_http(self) -> Harvest:
         """The clean harvest of an agency that is spoken to over HTTP.
 
         Raises:
             NotApplicable: it is not.
         """
-        if self.manifest.http is None:
-            raise NotApplicable("it is not spoken to over HTTP")
-        found = await self.harvest()
-        if not found.exchanges:
-            raise NotApplicable("nothing of it came over HTTP")
+        if not await self.speaks_http():
+            raise NotApplicable("nothing of it comes over HTTP")
+        return await self.harvest()
+
+    async def lists_over_http(self) -> Harvest:
+        """The clean harvest of an agency whose records come in lists over HTTP.
+
+        Raises:
+            NotApplicable: they come otherwise, for instance as files or rows.
+        """
+        found = await self.over_http()
+        kind = self.subject.kind or kind_of(self.manifest)
+        if kind.address != "http.url":
+            raise NotApplicable("its records don't come in lists over HTTP")
         return found
 
     def with_deadline(self, seconds: float) -> Manifest:
@@ -199,7 +251,11 @@ class Bench:
 
 
 async def read(
-    connector: Connector, since: datetime | None, wire: Wire | None = None, after_page: Arrive | None = None
+    connector: Connector,
+    since: datetime | None,
+    wire: Wire | None = None,
+    after_page: Arrive | None = None,
+    most: int | None = None,
 ) -> Harvest:
     """One harvest.
 
@@ -208,15 +264,18 @@ async def read(
 
     Raises:
         SourceError: it could not be finished.
+        ConfigError: there are more than `most` records.
     """
     found, start = Harvest(), len(wire.exchanges) if wire else 0
     async with aclosing(_generator(connector.changes(since))) as pages:
         async for page in pages:
             found.pages += 1
             found.rejected += page.rejected
+            found.until = page.until or found.until
             for record in page.records:
                 found.records[record.native_id] = record
-                found.sightings.append(record.native_id)
+            if most is not None and len(found.records) > most:
+                raise ConfigError(f"there are more than {most:,} records; take a shorter stretch with --since")
             if after_page is not None and page.records:
                 await after_page()
                 after_page = None

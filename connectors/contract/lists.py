@@ -1,4 +1,4 @@
-"""The list of records inside a reply, in JSON or XML: found by the records' keys, and replaced without knowing the dialect."""
+"""The list of records inside a reply, in JSON or XML, found by the records' keys without knowing the dialect."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class JsonBody(Body):
 class XmlBody(Body):
     def __init__(self, answer: Answer, root: etree._Element) -> None:
         self._answer, self._root = answer, root
-        self.items = [child for child in root if isinstance(child.tag, str)]
+        self.items = list(root.iterchildren(etree.Element))
 
     def answer(self) -> Answer:
         root = copy.copy(self._root)

@@ -31,7 +31,8 @@ def moment_of(text: str) -> float | None:
 
 def _seconds(year: int, month: int, day: int, clock: list[int], offset: re.Match[str] | None) -> float | None:
     try:
-        found = datetime(year, month, day, *clock, tzinfo=UTC).timestamp()
+        hour, minute, second = clock
+        found = datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
     except ValueError:
         return None
     if offset:

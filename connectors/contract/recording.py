@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from connectors.contract.scrub import Scrubber, kept
 from connectors.contract.wire import Answer, Asked, Exchange, Upstream
 from connectors.manifest import Manifest
 from connectors.secrets import Resolve
+from schema.complaint import ComplaintRecord
 from schema.errors import ConfigError, SourceFailure
 
 INDEX: Final = "recording.json"
@@ -58,40 +59,37 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
 
 
-async def perform(bench: Bench) -> list[Exchange]:
-    """Asks all that the contract asks of an agency that is well.
+async def record(subject: Subject, folder: Path) -> Index:
+    """Asks an agency all that the contract asks of one that is well, and keeps it, scrubbed, in place of what was
+    recorded before.
 
     Raises:
         SourceError: the agency can't be read.
-        Untried: there is nothing to record.
-    """
-    records = await bench.records()
-    newest = (await bench.harvest()).resume()
-    for since in (middle(records), newest - SECOND if newest else None):
-        if since is not None:
-            await bench.changes(since)
-    async with bench.connector() as (connector, _):
-        await connector.fetch(list(records)[:SAMPLE])
-        await connector.fetch([another(next(iter(records)), records)])
-        await connector.check()
-    return bench.exchanges
-
-
-def save(bench: Bench, folder: Path, records: Sequence[object], secrets: Iterable[str]) -> Index:
-    """Writes what the bench saw, scrubbed, in the place of what was recorded before.
-
-    Raises:
+        Untried: it has no records.
         ConfigError: a reply is neither JSON, XML nor text, and can't be scrubbed.
     """
+    async with Bench(subject, keep=True) as bench:
+        records = await bench.records()
+        newest = (await bench.harvest()).resume()
+        for since in (middle(records), newest - SECOND if newest else None):
+            if since is not None:
+                await bench.changes(since)
+        async with bench.connector() as (connector, _):
+            await connector.fetch(list(records)[:SAMPLE])
+            await connector.fetch([another(next(iter(records)), records)])
+            await connector.check()
+        return _save(bench, folder, records)
+
+
+def _save(bench: Bench, folder: Path, records: Mapping[str, ComplaintRecord]) -> Index:
     subject, manifest = bench.subject, bench.manifest
-    secrets = set(secrets)
-    scrubber = Scrubber({*kept(manifest, records), *_requested(bench.exchanges)}, secrets)  # type: ignore[arg-type]
+    scrubber = Scrubber({*kept(manifest, records.values()), *_requested(bench.exchanges)}, bench.revealed)
     draft = folder.with_name(folder.name + ".part")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     entries: dict[object, Entry] = {}
     for exchange in bench.exchanges:
-        asked = _asked(exchange.asked, manifest, secrets)
+        asked = _asked(exchange.asked, manifest, bench.revealed)
         if asked not in entries:
             entries[asked] = _write(draft, len(entries) + 1, asked, exchange.answer, manifest, scrubber)
     index = Index(
@@ -131,9 +129,7 @@ def _requested(exchanges: Sequence[Exchange]) -> set[str]:
     return values | {part for exchange in exchanges for part in exchange.asked.path.split("/")}
 
 
-def _write(
-    folder: Path, number: int, asked: _Key, answer: Answer, manifest: Manifest, scrubber: Scrubber
-) -> Entry:
+def _write(folder: Path, number: int, asked: _Key, answer: Answer, manifest: Manifest, scrubber: Scrubber) -> Entry:
     if b"\0" in answer.content:
         raise ConfigError(f"{asked[0]} {asked[1]} brings a binary file, which can't be scrubbed; certify it --live")
     origin = _origin(manifest)
@@ -143,9 +139,7 @@ def _write(
     name = re.sub(r"[^a-z0-9]+", "-", asked[1].lower()).strip("-")[:40] or "root"
     file = f"{number:03d}-{name}.{form}"
     (folder / file).write_bytes(content)
-    headers = {
-        name: value.replace(origin, _HOST) for name, value in answer.headers.items() if name in _HEADERS
-    }
+    headers = {name: value.replace(origin, _HOST) for name, value in answer.headers.items() if name in _HEADERS}
     return Entry(
         method=asked[0], path=asked[1], values=asked[2], status=answer.status, headers=_utf8(headers), file=file
     )
@@ -196,7 +190,7 @@ def recorded(manifest: Manifest, folder: Path, secrets: Resolve | None = None) -
 
 
 def replaying(index: Index, folder: Path, manifest: Manifest) -> Upstream:
-    """Answers as the agency did: to the same request, or to the one that differs in moments alone, and least in them."""
+    """Answers as the agency did: to the same request, or to the one that differs from it least, in moments alone."""
     origin = _origin(manifest).encode()
     exact = {(entry.method, entry.path, entry.values): entry for entry in index.entries}
     loose: dict[object, list[tuple[list[float], Entry]]] = {}

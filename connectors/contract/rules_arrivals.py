@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from connectors.contract.arrivals import Arrivals, Lists
 from connectors.contract.bench import SECOND, Bench, Harvest, read
 from connectors.contract.lists import another
-from connectors.contract.rule import Broken, NotApplicable, Untried, rule
+from connectors.contract.rule import Broken, Untried, rule
 from schema.agency import ConnectorTier
+from schema.complaint import ComplaintRecord
 
 
 @rule(
@@ -23,15 +25,13 @@ async def arrivals_not_missed(bench: Bench) -> str | None:
     """
     if bench.subject.arrive is not None:
         return await _at_the_agency(bench)
-    harvest = await bench.harvest()
-    if not harvest.exchanges:
-        raise NotApplicable("nothing can be made to arrive where there is no HTTP between connector and agency")
+    harvest = await bench.lists_over_http()
     records = await bench.records(2)
     since = harvest.resume()
     newest = max(records.values(), key=lambda r: (r.updated_at is not None, r.updated_at or 0))
     names = {key: another(key, records) for key in (newest.native_id, newest.tracking_id)}
     full = Lists(harvest.exchanges, records)
-    if not full.runs:
+    if not full.count:
         raise Untried("no list of records was found in the replies")
     arrivals = Arrivals(bench.upstream, full, records, names)
     async with bench.connector(arrivals) as (connector, wire):
@@ -42,11 +42,13 @@ async def arrivals_not_missed(bench: Bench) -> str | None:
     seen = {*first.records, *later.records}
     if names[newest.native_id] not in seen:
         raise Broken("a row that arrived after the first page was read neither then nor by the next harvest")
-    pages = len(full.runs)
+    pages = full.count
     return f"a row arrived after the first of {pages} lists" + (", and moved the rows behind it" if pages > 1 else "")
 
 
-async def _the_next(bench: Bench, records: dict[str, object], names: dict[str, str], since: datetime | None) -> Harvest:
+async def _the_next(
+    bench: Bench, records: Mapping[str, ComplaintRecord], names: dict[str, str], since: datetime | None
+) -> Harvest:
     begin = since - SECOND if since else bench.subject.since
     clean = await bench.changes(begin) if begin and since else await bench.harvest()
     again = Arrivals(bench.upstream, Lists(clean.exchanges, records), records, names, arrived=True)

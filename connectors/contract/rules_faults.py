@@ -8,6 +8,7 @@ import logging
 import time
 import warnings
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import httpx2
@@ -40,12 +41,20 @@ async def deadline_kept(bench: Bench) -> str | None:
         await asyncio.Event().wait()
         raise AssertionError("unreachable")
 
-    if bench.manifest.http is None:
+    if not await bench.speaks_http():
         async with silent(bench, _DEADLINE) as manifest, bench.connector(manifest=manifest) as (connector, _):
             return await _in_time(connector.check, _DEADLINE)
-    await bench.over_http()
+    ask = await _asking(bench)
     async with bench.connector(hang, bench.with_deadline(_DEADLINE)) as (connector, _):
-        return await _in_time(connector.check, _DEADLINE)
+        return await _in_time(partial(ask, connector), _DEADLINE)
+
+
+async def _asking(bench: Bench) -> Callable[[Connector], Awaitable[object]]:
+    """What sends requests: `check`, or the harvest where that one looks at files alone."""
+    await bench.over_http()
+    async with bench.connector() as (connector, wire):
+        await connector.check()
+        return _checked if wire.asked else _harvested
 
 
 async def _in_time(ask: Callable[[], Awaitable[object]], deadline: float) -> str:
@@ -70,38 +79,38 @@ async def rate_limit_honoured(bench: Bench) -> str | None:
     """The agency answers 429 with `Retry-After: 30`. `check` is RateLimited with those 30 s, after one request; asked
     again at once, it is RateLimited without any request being sent.
     """
-    await bench.over_http()
+    ask = await _asking(bench)
 
     async def limited(asked: Asked) -> Answer:
         return Answer(status=429, headers={"retry-after": "30"})
 
     async with bench.connector(limited) as (connector, wire):
-        error = await _raised(connector.check, RateLimited, "429")
+        error = await _raised(partial(ask, connector), RateLimited, "429")
         if error.retry_after is None or not 25 <= error.retry_after <= 30:
             raise Broken(f"Retry-After was 30 s, the error says {error.retry_after}")
         sent = wire.asked
         if sent > 1:
             raise Broken(f"{sent} requests were sent where the first was answered 429")
-        await _raised(connector.check, RateLimited, "429")
+        await _raised(partial(ask, connector), RateLimited, "429")
         if wire.asked > sent:
             raise Broken("asked again within Retry-After, a request was sent")
     return "not asked again within 30 s"
 
 
-@rule("auth-failure-distinct", SILVER, "A wrong key needs a person; an outage needs patience. They must not look alike.")
+@rule("auth-failure-distinct", SILVER, "A wrong key needs a person, an outage patience. They must not look alike.")
 async def auth_failure_distinct(bench: Bench) -> str | None:
     """The agency answers 401, then 403, to everything: `check` and the harvest are AuthenticationFailed, after at most
     four requests (one retry with a fresh token is fine).
     """
-    await bench.over_http()
+    asking = {await _asking(bench), _harvested}
     for status in (401, 403):
 
         async def refuse(asked: Asked, status: int = status) -> Answer:
             return Answer(status=status, headers={"content-type": "text/plain"}, content=b"Unauthorized")
 
-        for ask in (_checked, _harvested):
+        for ask in asking:
             async with bench.connector(refuse) as (connector, wire):
-                await _raised(lambda ask=ask, c=connector: ask(c), AuthenticationFailed, str(status))
+                await _raised(partial(ask, connector), AuthenticationFailed, str(status))
                 if wire.asked > 4:
                     raise Broken(f"{wire.asked} requests were sent where each was answered {status}")
     return "401 and 403"
@@ -115,9 +124,7 @@ async def _harvested(connector: Connector) -> object:
     return await read(connector, None)
 
 
-async def _raised(
-    ask: Callable[[], Awaitable[object]], wanted: type[SourceError], status: str
-) -> SourceError:
+async def _raised(ask: Callable[[], Awaitable[object]], wanted: type[SourceError], status: str) -> SourceError:
     try:
         await ask()
     except wanted as error:
@@ -133,16 +140,14 @@ async def failure_is_not_empty(bench: Bench) -> str | None:
     case the harvest raises a SourceError, or sets aside what it could not read; never does it end as if all were well.
     """
     harvest, records = await bench.over_http(), await bench.records()
-    whole = next((e.answer for e in harvest.exchanges if read_body(e.answer, records)), None)
-    if whole is None:
-        raise Untried("no list of records was found in the replies")
-    half = whole.content[: len(whole.content) // 2]
     cases = {
         "HTTP 500": Answer(status=500, headers={"content-type": "text/plain"}, content=b"Internal Server Error"),
         "a login page with 200": Answer(headers={"content-type": "text/html"}, content=LOGIN),
-        "half of a reply": Answer(headers=whole.headers, content=half),
-        "an empty reply": Answer(headers=whole.headers),
     }
+    if whole := next((e.answer for e in harvest.exchanges if read_body(e.answer, records)), None):
+        half = whole.content[: len(whole.content) // 2]
+        cases["half of a reply"] = Answer(headers=whole.headers, content=half)
+        cases["an empty reply"] = Answer(headers=whole.headers)
     for name, answer in cases.items():
         await _not_empty(bench, name, answer)
     return ", ".join(cases)
@@ -170,9 +175,9 @@ async def outage_told_once(bench: Bench) -> str | None:
     async def gone(asked: Asked) -> Answer:
         raise httpx2.ConnectError("refused")
 
-    manifest = dead(bench) if bench.manifest.http is None else None
+    manifest = None if await bench.speaks_http() else dead(bench)
     with listening() as lines:
-        async with bench.connector(gone, manifest) as (connector, wire):
+        async with bench.connector(gone, manifest) as (connector, _):
             for _ in range(3):
                 await _an_outage(connector)
     loud = [line for line in lines if line.level >= logging.WARNING]
@@ -234,7 +239,7 @@ async def quarantine_isolates(bench: Bench) -> str | None:
     """Two records of a list are replaced, one by a piece of text and one by an empty object. All others come as
     before, and what can't be read is set aside with a reason.
     """
-    harvest, records = await bench.over_http(), await bench.records(3)
+    harvest, records = await bench.lists_over_http(), await bench.records(3)
     victims: set[str] = set()
 
     async def upstream(asked: Asked) -> Answer:

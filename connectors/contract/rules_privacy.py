@@ -97,7 +97,7 @@ async def secrets_unseen(bench: Bench) -> str | None:
         for upstream in (bench.upstream, echo(401), echo(500), echo(200)):
             async with bench.connector(upstream) as (connector, _):
                 texts += await _shown(connector)
-            if bench.manifest.http is None:
+            if not await bench.speaks_http():
                 break
     texts += _texts(lines)
     secrets = {secret for secret in bench.revealed if len(secret) >= 6}

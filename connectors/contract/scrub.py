@@ -23,9 +23,13 @@ from connectors.manifest import Manifest
 from connectors.words import fold
 from schema.complaint import AgencyReference, ComplaintRecord
 
+#: Words of protocols and flags.
 _HARMLESS: Final = frozenset(
-    "ok success sukses berhasil error gagal ya tidak yes no true false y n t f null none anonim rahasia publik public "
-    "private asc desc".split()
+    re.findall(
+        r"\w+",
+        "ok success sukses berhasil error gagal ya tidak yes no true false y n t f null none anonim rahasia publik "
+        "public private asc desc",
+    )
 )
 _PERSONAL: Final = re.compile(
     r"pelapor|reporter|telp|telepon|phone|ponsel|no_?hp|handphone|whatsapp|e-?mail|nik$|^kk$|ktp|alamat|address|pengguna|user"
@@ -57,9 +61,10 @@ class Scrubber:
 
     def answer(self, answer: Answer) -> Answer:
         """A reply without people."""
-        if answer.content.lstrip()[:1] in (b"{", b"[", b"<", b"\xef") and (
-            changed := rewritten(answer, self.value)
-        ) is not answer:
+        if (
+            answer.content.lstrip()[:1] in (b"{", b"[", b"<", b"\xef")
+            and (changed := rewritten(answer, self.value)) is not answer
+        ):
             return changed
         text = answer.content.decode("utf-8", "replace")
         cells = re.split(r"([,;\t\r\n\"|]+)", text)
@@ -76,7 +81,7 @@ class Scrubber:
             return round(value, 2)
         if isinstance(value, int) and fold(str(value)) not in self._keep:
             text = str(value)
-            if _PERSONAL.search(name) or len(text) >= 12 and moment_of(text) is None:
+            if _PERSONAL.search(name) or (len(text) >= 12 and moment_of(text) is None):
                 return int(text[0] + self._digits(text[1:])) if len(text) > 1 else value
         return value
 
@@ -147,6 +152,9 @@ def _known(record: ComplaintRecord) -> Iterable[str]:
             yield native.code or ""
     yield from (word for word in (record.native_category, record.native_channel) if word)
     yield from record.tags
+    if record.incident_location is not None and record.incident_location.region_code:
+        yield record.incident_location.region_code
+        yield record.incident_location.region_code.replace(".", "")
     hands = [reference for hand in record.dispositions for reference in (hand.from_agency, hand.to_agency)]
     sent = [reference for reply in record.follow_ups for reference in (reply.from_agency, reply.to_agency)]
     for reference in (record.owner_agency, *record.assigned_agencies, *record.copied_agencies, *hands, *sent):
@@ -157,5 +165,3 @@ def _known(record: ComplaintRecord) -> Iterable[str]:
 
 def _names(reference: AgencyReference | None) -> Iterable[str]:
     return [name for name in (reference.name, reference.native_id) if name] if reference else []
-
-

@@ -25,8 +25,14 @@ def rules() -> list[Rule]:
 
 
 async def outcomes(subject: Subject) -> AsyncIterator[Outcome]:
-    """Tries each rule on a subject, and tells what came of it as it comes."""
+    """Tries each rule on a subject, and tells what came of it as it comes.
+
+    Raises:
+        ConfigError: no connector can be made.
+    """
     async with Bench(subject) as bench:
+        async with bench.connector():
+            pass  # whatever the file or the environment lacks is told before anything is tried
         for rule in rules():
             yield await attempt(rule, bench)
 
@@ -54,7 +60,10 @@ async def attempt(rule: Rule, bench: Bench) -> Outcome:
         verdict, detail = Verdict.FAILED, f"did not end within {LONGEST:g} s"
     except Exception as error:
         # A stranger's connector: whatever it raises is an outcome. Its text may hold what the agency sent.
-        verdict, detail = Verdict.FAILED, f"the connector raised {type(error).__name__}, which is no error of its contract"
+        verdict, detail = (
+            Verdict.FAILED,
+            f"raised {type(error).__name__}, which is no error of the contract",
+        )
     return Outcome(
         rule=rule.id, tier=rule.tier, verdict=verdict, detail=detail, seconds=round(time.monotonic() - started, 3)
     )

@@ -10,8 +10,8 @@ import httpx2
 import msgspec
 import orjson
 
-from connectors.transport import Transport
 from connectors.inflate import Inflate
+from connectors.transport import Transport
 
 #: More than any agency's file allows by default; the connector's own limit is met first.
 _LIMIT = 100_000_000

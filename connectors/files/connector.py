@@ -3,43 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import tempfile
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from contextlib import aclosing
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import orjson
-import structlog
 
 from connectors.base import Kind, Means, page_of
-from connectors.files.inbox import Inbox, given_name
-from connectors.files.look import File, Stillness, files_in, hash_of, rank
+from connectors.files.inbox import Inbox
+from connectors.files.presets import apply_preset
 from connectors.files.settings import FilesSettings
-from connectors.files.store import Found, Held, Seen, Store
-from connectors.files.table import Row, names_in, read_table, thawed
+from connectors.files.store import Held, Store
+from connectors.files.table import Row, thawed
+from connectors.files.taking import Taking, called, micros, moment_of
 from connectors.manifest import Manifest, check_path
 from connectors.mapping import Mapper
-from connectors.open311.updates import Feed, Update
-from connectors.paths import Path as Expression
 from connectors.preview import preview
-from connectors.quarantine import reject
 from connectors.reply import Reply
-from schema.complaint import ComplaintRecord, Rejected
-from schema.errors import BadPayload, HttpFailure, RecordError, SourceError
+from connectors.secrets import REFERENCE
+from schema.complaint import ComplaintRecord
+from schema.errors import ConfigError, RecordError
 from schema.ports import Clock, Page, Probe
 
-log = structlog.get_logger(__name__)
-
 _PROBE: Final = 5
-_INBOX: Final = "inbox/"
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -60,26 +49,18 @@ class FilesConnector:
         ConfigError: the table or the fields lack something.
     """
 
-    def __init__(
-        self, manifest: Manifest, means: Means, now: Clock = lambda: datetime.now(UTC), sleep: Any = asyncio.sleep
-    ) -> None:
+    def __init__(self, manifest: Manifest, means: Means, now: Clock = lambda: datetime.now(UTC)) -> None:
         self.agency = manifest.agency()
-        self._settings = settings = manifest.settings_as(FilesSettings)
+        manifest, settings = apply_preset(manifest, manifest.settings_as(FilesSettings))
+        self._settings = settings
         self._check(manifest)
         self._client = means.client
-        self._now = now
         self._mapper = Mapper(manifest)
-        self._own = Expression(manifest.fields.updated_at) if manifest.fields.updated_at else None
-        self._keys = names_in(manifest.fields.native_id or "")
-        self._folder = Path(manifest.file).parent / settings.folder if settings.folder is not None else None
         self._store = Store(means.folder / "files.db" if means.folder else None)
-        self._stillness = Stillness(settings.settle)
-        self._feed = Feed(settings.updates, means.http, self._mapper.dates) if settings.updates is not None else None
-        self._lookback = timedelta(seconds=manifest.poll.lookback)
-        self._taking = asyncio.Lock()
+        self.inbox = _inbox(manifest, settings, means)
+        self._taking = Taking(manifest, settings, means, self._mapper, self._store, self.inbox, now)
         #: Everything that changed after it was told by this connector.
         self._told_since: datetime | None = None
-        self.inbox = _inbox(manifest, settings, means)
 
     def changes(self, since: datetime | None) -> AsyncIterator[Page]:
         """What was not told yet and what changed since then; all there is for None."""
@@ -87,7 +68,7 @@ class FilesConnector:
 
     async def fetch(self, native_ids: Sequence[str]) -> Page:
         """These records, from the newest files."""
-        trouble = await self._take_in()
+        trouble = await self._taking.take_in()
         held = await asyncio.to_thread(self._store.these, native_ids)
         if trouble is not None and not held:
             raise trouble
@@ -96,16 +77,17 @@ class FilesConnector:
     async def check(self) -> Probe:
         """Reads the first rows of the newest file; nothing is taken in."""
         started = time.perf_counter()
-        files = [file async for file in self._files({})]
-        if not files:
+        found = await self._taking.first_rows(_PROBE)
+        if found is None:
             return Probe(request="files", reply="there is no file yet", page=Page(records=()), seconds=0.0)
-        file = max(files, key=self._rank)
-        rows = await asyncio.to_thread(self._first_rows, file)
-        raws = [thawed(row.raw) for row in rows]
-        reply = Reply(status=200, headers={}, content=orjson.dumps(raws), url="")
-        page = page_of(rows, self._probed, native_id=lambda row: self._mapper.native_id(row.raw))
-        seconds = time.perf_counter() - started
-        return Probe(request=f"file {file.name}", reply=preview(reply), page=page, seconds=seconds)
+        name, rows = found
+        body = orjson.dumps([thawed(row.raw) for row in rows])
+        return Probe(
+            request=f"file {name}",
+            reply=preview(Reply(status=200, headers={}, content=body, url="")),
+            page=page_of(rows, self._probed),
+            seconds=time.perf_counter() - started,
+        )
 
     async def aclose(self) -> None:
         """Lets go of files and connections."""
@@ -116,12 +98,12 @@ class FilesConnector:
     # ------------------------------------------------------------- telling
 
     async def _harvest(self, since: datetime | None) -> AsyncGenerator[Page, None]:
-        trouble = await self._take_in()
+        trouble = await self._taking.take_in()
         # A row without a moment of its own changed when its file was written, and all rows of an export with it. Once
         # told to a caller who goes on from there, they need not be told at every look.
         stamped = since is None or self._told_since is None or since < self._told_since
-        after, micros = 0, _micros(since) if since is not None else None
-        while held := await asyncio.to_thread(partial(self._store.page, after, micros, stamped=stamped)):
+        after, bound = 0, micros(since) if since is not None else None
+        while held := await asyncio.to_thread(partial(self._store.page, after, bound, stamped=stamped)):
             yield page_of(held, self._record, native_id=_native_id)
             await asyncio.to_thread(self._store.told, held)  # whoever asks for the next page has used this one
             after = held[-1].id
@@ -134,20 +116,20 @@ class FilesConnector:
             raise trouble
         if stamped:
             self._told_since = since or _EVER
-        await self._tidy()
+        await asyncio.to_thread(self._taking.tidy)
 
     def _record(self, raw: object) -> ComplaintRecord:
         assert isinstance(raw, Held)
         row = thawed(raw.raw)
-        if self._feed is not None:
+        if self._settings.updates is not None:
             newest = raw.updates[-1] if raw.updates else None
-            fresh = newest is not None and _micros(datetime.fromisoformat(newest["updated_datetime"])) >= raw.current
+            fresh = newest is not None and micros(datetime.fromisoformat(newest["updated_datetime"])) >= raw.current
             row |= {"updates": raw.updates, "update": newest if fresh else None}
         try:
             record = self._mapper.record(row)
         except RecordError as error:
-            raise RecordError(f"{given_name(raw.file)}, row {raw.number}: {error.reason}", path=error.path) from None
-        return msgspec.structs.replace(record, updated_at=_EPOCH + timedelta(microseconds=raw.moment))
+            raise RecordError(f"{called(raw.file)}, row {raw.number}: {error.reason}", path=error.path) from None
+        return msgspec.structs.replace(record, updated_at=moment_of(raw.moment))
 
     def _probed(self, raw: object) -> ComplaintRecord:
         assert isinstance(raw, Row)
@@ -155,73 +137,30 @@ class FilesConnector:
             raise RecordError(f"row {raw.number} {raw.fault}")
         return self._mapper.record({**thawed(raw.raw), "updates": [], "update": None})
 
-    # ------------------------------------------------------------- taking in
+    def _check(self, manifest: Manifest) -> None:
+        settings = self._settings
+        if settings.folder is None and settings.inbox is None and not settings.urls:
+            raise manifest.error("says nowhere where the files are", "files", ("folder", "url", "inbox"))
+        if (settings.urls or settings.updates is not None) and manifest.http is None:
+            raise manifest.error("is missing", "http")
+        if settings.records:
+            check_path(manifest, settings.records, "files.records")
 
-    async def _take_in(self) -> SourceError | None:
-        """Reads what is new. Returns what went wrong, if anything did; what went well is kept."""
-        async with self._taking:
-            try:
-                trouble = await self._take_files()
-            except SourceError as error:
-                trouble = error
-            try:
-                await self._take_updates()
-            except SourceError as error:
-                trouble = trouble or error
-            return trouble
 
-    async def _take_files(self) -> SourceError | None:
-        seen = await asyncio.to_thread(self._store.seen)
-        files = [file async for file in self._files(seen) if self._is_new(file, seen.get(file.name))]
-        for file in sorted(files, key=self._rank):
-            took = await asyncio.to_thread(self._take, file, seen)
-            if took is not None:
-                seen[file.name] = took
-        newest = max(seen.values(), key=lambda each: each.rank, default=None)
-        if newest is not None and newest.problem is not None:
-            return BadPayload(f"{given_name(newest.name)} {newest.problem}")
+def _inbox(manifest: Manifest, settings: FilesSettings, means: Means) -> Inbox | None:
+    if settings.inbox is None:
         return None
+    if not settings.inbox.keys or not all(REFERENCE.fullmatch(key) for key in settings.inbox.keys):
+        raise manifest.error("must name the agency's key", "files.inbox.key", ("env:NAME", "file:/path"))
+    try:
+        keys = [means.secrets(key) for key in settings.inbox.keys]
+    except ConfigError as error:
+        raise manifest.error(str(error), "files.inbox.key") from None
+    return Inbox(means.folder / "inbox", settings.inbox, keys) if means.folder else None
 
-    async def _files(self, seen: dict[str, Seen]) -> AsyncIterator[File]:
-        """All files that stand still.
 
-        Raises:
-            SourceError: a folder or an address can't be read.
-        """
-        pattern, now = self._settings.pattern, self._now().timestamp()
-        if self._folder is not None:
-            for file in await asyncio.to_thread(lambda folder: list(files_in(folder, pattern)), self._folder):
-                if self._stillness.holds(file, now):
-                    yield file
-        if self.inbox is not None and self.inbox.folder.is_dir():
-            for file in await asyncio.to_thread(lambda folder: list(files_in(folder, None)), self.inbox.folder):
-                yield file._replace(name=_INBOX + file.name)
-        for url in self._settings.urls:
-            async for file in self._download(url, seen.get(url)):
-                yield file
+def _native_id(raw: object) -> str | None:
+    return raw.native_id if isinstance(raw, Held) else None
 
-    async def _download(self, url: str, seen: Seen | None) -> AsyncIterator[File]:
-        """An export at an address, unless the server says that it is the one we have."""
-        assert self._client is not None
-        headers = {"Accept": "*/*"} | ({"If-None-Match": seen.tag} if seen and seen.tag else {})
-        try:
-            reply = await self._client.request("GET", url, headers=headers)
-        except HttpFailure as failure:
-            if failure.status == 304 and seen is not None:
-                return
-            raise
-        told = reply.headers.get("last-modified")
-        try:
-            modified = parsedate_to_datetime(told) if told else self._now()
-        except ValueError:
-            modified = self._now()
-        with tempfile.NamedTemporaryFile(prefix="simpul-") as draft:
-            await asyncio.to_thread(_write, draft, reply.content)
-            self._tags[url] = reply.headers.get("etag")
-            yield File(url, Path(draft.name), len(reply.content), int(modified.timestamp() * 1e9))
 
-    def _rank(self, file: File) -> str:
-        return rank(given_name(file.name), file.modified, self._settings.newest)
-
-    def _is_new(self, file: File, seen: Seen | None) -> bool:
-        return seen is None or (file.size, file.modified) != (seen.size, seen.modified)
+KIND: Final = Kind(settings=FilesSettings, connect=FilesConnector, http=False, address="files.folder")

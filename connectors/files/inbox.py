@@ -81,7 +81,7 @@ class Inbox:
     def admits(self, key: str) -> bool:
         """Whether a key is the agency's, in the same time for every wrong one."""
         told = _hashed(key)
-        return any([hmac.compare_digest(told, own) for own in self._keys])
+        return bool(sum(hmac.compare_digest(told, own) for own in self._keys))
 
     async def drop(self, name: str | None, chunks: AsyncIterable[bytes]) -> Dropped:
         """Takes a file.
@@ -118,13 +118,13 @@ class Inbox:
                 path.unlink(missing_ok=True)
 
     def _prepare(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if sum(bool(_HELD.fullmatch(path.name)) for path in _files(self.folder)) >= self._settings.keep_files + MAX_WAITING:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if len(_held(self.folder)) >= self._settings.keep_files + MAX_WAITING:
             raise Full("too many files wait to be read; send it again later")
 
     async def _write(self, draft: Path, chunks: AsyncIterable[bytes]) -> tuple[int, str, bytes]:
         size, hash, start, block = 0, hashlib.sha256(), b"", bytearray()
-        with draft.open("xb") as file:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             async for chunk in chunks:
                 size += len(chunk)
                 if size > self.max_bytes:
@@ -143,11 +143,11 @@ class Inbox:
 
     def _place(self, draft: Path, name: str, size: int, hash: str) -> Dropped:
         """Gives it its name: when it came, what it holds, how it was called."""
-        for path in _files(self.folder):
-            held = _HELD.fullmatch(path.name)
-            if held and held["hash"] == hash:
-                return Dropped(held["name"], size, hash, True)
-        newest = max((int(held["at"]) for path in _files(self.folder) if (held := _HELD.fullmatch(path.name))), default=0)
+        held = _held(self.folder)
+        for each in held:
+            if each["hash"] == hash:
+                return Dropped(each["name"], size, hash, True)
+        newest = max((int(each["at"]) for each in held), default=0)
         at = max(int(self._now() * 1e9), newest + 1_000)
         place = self.folder / f"{at:020d}-{hash}-{name}"
         os.utime(draft, ns=(at, at))
@@ -172,7 +172,13 @@ def given_name(name: str) -> str:
 
 def _ending(start: bytes) -> str:
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-    return ".xlsx" if start.startswith(b"PK") else ".json" if text[:1] == b"[" else ".ndjson" if text[:1] == b"{" else ".csv"
+    if start.startswith(b"PK"):
+        return ".xlsx"
+    return {b"[": ".json", b"{": ".ndjson"}.get(text[:1], ".csv")
+
+
+def _held(folder: Path) -> list[re.Match[str]]:
+    return [held for path in _files(folder) if (held := _HELD.fullmatch(path.name))]
 
 
 def _files(folder: Path) -> list[Path]:

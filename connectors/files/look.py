@@ -85,7 +85,7 @@ class Stillness:
 
     def holds(self, file: File, now: float) -> bool:
         """Whether a file has not changed for long enough, by its own date or, where that lies ahead, by our looks."""
-        if self._settle <= 0 or 0 <= now - self._settle - file.modified / 1e9:
+        if self._settle <= 0 or now - self._settle - file.modified / 1e9 >= 0:
             self._since.pop(file.name, None)
             return True
         size, modified, since = self._since.get(file.name, (-1, -1, now))

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from connectors.fields import Section
-from connectors.open311.updates import UpdatesSettings
+from connectors.open311.settings import UpdatesSettings
 
 #: What a file may hold, by the endings that say so.
 ENDINGS = {
@@ -54,6 +54,7 @@ class FilesSettings(Section, frozen=True, kw_only=True):
         folder: where they lie; if relative, beside the agency's file.
         url: path of an export below `http.url`, or several.
         inbox: takes drops.
+        preset: a known export, whose columns and words then need not be told.
         pattern: names that count, with `*` and `?`; by default all whose ending is known.
         format: of all files; by default each one's ending says it.
         delimiter: between the cells of a CSV; by default found among , ; tab |.
@@ -72,6 +73,7 @@ class FilesSettings(Section, frozen=True, kw_only=True):
     folder: str | None = None
     url: str | tuple[str, ...] = ()
     inbox: InboxSettings | None = None
+    preset: Literal["sp4n-lapor-export"] | None = None
     pattern: str | None = None
     format: Format | None = None
     delimiter: Literal[",", ";", "\t", "|"] | None = None

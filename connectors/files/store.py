@@ -33,7 +33,7 @@ CREATE INDEX IF NOT EXISTS records_moment ON records (moment);
 CREATE TABLE IF NOT EXISTS updates (
   native_id TEXT, id TEXT, moment INTEGER, raw BLOB, PRIMARY KEY (native_id, id)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS updates_moment ON updates (moment);
+CREATE TABLE IF NOT EXISTS mark (only INTEGER PRIMARY KEY, moment INTEGER);
 CREATE TABLE IF NOT EXISTS rejected (
   id INTEGER PRIMARY KEY, file TEXT, native_id TEXT, reason TEXT, hash TEXT, shape TEXT, pending INTEGER
 );
@@ -163,11 +163,16 @@ class Store:
                         [moment, update.request],
                     )
 
-    def newest_update(self) -> int | None:
-        """Microseconds since 1970."""
+    def mark(self) -> int | None:
+        """Up to where the updates were read, microseconds since 1970."""
         with self._change() as db:
-            found: int | None = db.execute("SELECT max(moment) FROM updates").fetchone()[0]
-            return found
+            row = db.execute("SELECT moment FROM mark").fetchone()
+            return row[0] if row else None
+
+    def set_mark(self, moment: int) -> None:
+        """All updates up to a moment are here."""
+        with self._change() as db:
+            db.execute("INSERT OR REPLACE INTO mark VALUES (1, ?)", [moment])
 
     def page(self, after: int, since: int | None, *, stamped: bool) -> list[Held]:
         """At most 500 records beyond the id `after` that are to be told.
@@ -185,13 +190,13 @@ class Store:
             return _held(db, rows)
 
     def these(self, native_ids: Sequence[str]) -> list[Held]:
-        """Those of the records that are known."""
+        """Those of the records that are known, in the order of their ids here."""
         with self._change() as db:
             rows = db.execute(
                 f"SELECT {_COLUMNS} FROM records WHERE native_id IN (SELECT value FROM json_each(?))",  # noqa: S608
                 [orjson.dumps(list(native_ids)).decode()],
             ).fetchall()
-            return _held(db, rows)
+            return sorted(_held(db, rows), key=lambda held: native_ids.index(held.native_id))
 
     def rejected(self, after: int, *, again: bool) -> list[Kept]:
         """At most 500 rows beyond the id `after` that could not be taken; `again`: also those that were told."""
@@ -201,7 +206,10 @@ class Store:
                 " ORDER BY id LIMIT ?",
                 [after, again, BATCH],
             )
-            return [Kept(id, Rejected(reason, hash, native, shape)) for id, reason, hash, native, shape in rows]
+            return [
+                Kept(id, Rejected(reason=reason, digest=hash, native_id=native, shape=shape))
+                for id, reason, hash, native, shape in rows
+            ]
 
     def told(self, records: Sequence[Held], rejected: Sequence[Kept] = ()) -> None:
         """These are known to whoever asked."""
@@ -227,6 +235,7 @@ class Store:
     def _opened(self) -> sqlite3.Connection:
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.touch(mode=0o600)
         # Two connectors may have it open for a moment, when the agency's file has changed.
         db = sqlite3.connect(self._path or ":memory:", timeout=60, isolation_level=None, check_same_thread=False)
         db.execute("PRAGMA journal_mode = WAL")

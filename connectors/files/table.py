@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from datetime import datetime, time
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import jmespath
 import orjson
 
+from connectors.files.columns import Needed
 from connectors.files.settings import ENDINGS, FilesSettings
 from connectors.files.sheet import MOMENT, sheet_lines
 from connectors.files.text import Line, csv_lines, encoding_of, fault_of, ndjson_lines
@@ -35,36 +35,26 @@ class Row(NamedTuple):
     fault: str | None = None
 
 
-def names_in(expression: str) -> frozenset[str]:
-    """The names of columns in a JMESPath expression."""
-    found: set[str] = set()
-    nodes = [jmespath.compile(expression).parsed]
-    while nodes:
-        node = nodes.pop()
-        if node.get("type") == "field":
-            found.add(node["value"])
-        nodes += node.get("children", ())
-    return frozenset(found)
-
-
-def read_table(path: Path, name: str, settings: FilesSettings, keys: Collection[str], tell: Tell) -> Iterator[Row]:
+def read_table(
+    path: Path, name: str, settings: FilesSettings, needed: Needed, tell: Tell
+) -> Generator[Row, None, None]:
     """The rows of a file, blank ones left out.
 
     Args:
         name: how the file is called; its ending says what it holds.
-        keys: names of columns of which the header has one: those of the native id.
+        needed: of each of these sets of columns the header has at least one; the first is the native id's.
 
     Raises:
         BadPayload: it can't be read as a whole; rows that came before are not to be used.
     """
-    rows = _rows(path, name, settings, keys, tell)
+    rows = _rows(path, name, settings, needed, tell)
     for count, row in enumerate(rows, 1):
         if count > settings.max_rows:
             raise BadPayload(f"has more than {settings.max_rows:,} rows")
         yield _joined(row, settings.joined) if settings.joined else row
 
 
-def _rows(path: Path, name: str, settings: FilesSettings, keys: Collection[str], tell: Tell) -> Iterator[Row]:
+def _rows(path: Path, name: str, settings: FilesSettings, needed: Needed, tell: Tell) -> Iterator[Row]:
     form = settings.format or ENDINGS.get(Path(name).suffix.lower())
     if form is None:
         raise BadPayload(f"has an ending that says nothing; known are {', '.join(ENDINGS)}")
@@ -74,7 +64,7 @@ def _rows(path: Path, name: str, settings: FilesSettings, keys: Collection[str],
     if (looks == "xlsx") != (form == "xlsx") or looks in ("html", "xls"):
         raise BadPayload(f"is {looks} where {form} was expected")
     if form == "xlsx":
-        return _table(sheet_lines(path, settings.sheet, settings.max_unpacked), settings.header, keys, tell)
+        return _table(sheet_lines(path, settings.sheet, settings.max_unpacked), settings.header, needed, tell)
     if form == "json":
         return _listed(path, settings.records)
     encoding = settings.encoding or encoding_of(path)
@@ -82,7 +72,7 @@ def _rows(path: Path, name: str, settings: FilesSettings, keys: Collection[str],
         tell("files.encoding", read_as=encoding)
     if form == "ndjson":
         return _objects(ndjson_lines(path, encoding))
-    return _table(csv_lines(path, encoding, settings.delimiter, keys), settings.header, keys, tell)
+    return _table(csv_lines(path, encoding, settings.delimiter, needed[0]), settings.header, needed, tell)
 
 
 def _looks(path: Path) -> str:
@@ -96,8 +86,8 @@ def _looks(path: Path) -> str:
     return "nothing" if not text else "html" if text.startswith((b"<!doctype html", b"<html")) else "text"
 
 
-def _table(lines: Iterator[Line], header: int | None, keys: Collection[str], tell: Tell) -> Iterator[Row]:
-    columns = _columns(lines, header, keys, tell)
+def _table(lines: Iterator[Line], header: int | None, needed: Needed, tell: Tell) -> Iterator[Row]:
+    columns = _columns(lines, header, needed, tell)
     for number, cells, fault, ended in lines:
         if not ended and len(cells) < len(columns):
             raise BadPayload(f"is cut short: row {number} has {len(cells)} of {len(columns)} cells and no end")
@@ -109,21 +99,27 @@ def _table(lines: Iterator[Line], header: int | None, keys: Collection[str], tel
             yield Row(number, raw, fault)
 
 
-def _columns(lines: Iterator[Line], header: int | None, keys: Collection[str], tell: Tell) -> list[str | None]:
+def _columns(lines: Iterator[Line], header: int | None, needed: Needed, tell: Tell) -> list[str | None]:
     """The names in the header row; None for a column without one. `lines` goes on after it."""
     seen: list[list[str | None]] = []
     for number, cells, _, ended in islice(lines, header or SEARCHED):
         names = [_name(cell) for cell in cells[:MAX_COLUMNS]]
         if any(names):
             seen.append(names)
-        if number == header or (header is None and any(name in keys if keys else name for name in names)):
+        known = any(name in needed[0] if needed[0] else name for name in names)
+        if number == header or (header is None and known):
             if not ended:
                 raise BadPayload("is cut short: there is nothing after the header's beginning")
+            missing = next((some for some in needed if some and some.isdisjoint(names)), None)
+            if missing is not None:
+                raise _without(missing, names)
             return _distinct(names, tell)
-    told = " or ".join(sorted(keys)[:5])
-    widest = max(seen, key=len, default=[])
-    known = ", ".join(name for name in widest[:_SHOWN] if name)
-    raise BadPayload(f"has no column {told}; the widest of its first rows holds: {known or 'nothing'}")
+    raise _without(needed[0], max(seen, key=len, default=[]))
+
+
+def _without(needed: frozenset[str], names: Sequence[str | None]) -> BadPayload:
+    known = ", ".join(name for name in names[:_SHOWN] if name)
+    return BadPayload(f"has no column {' or '.join(sorted(needed)[:5])}; it has: {known or 'nothing'}")
 
 
 def _distinct(names: Sequence[str | None], tell: Tell) -> list[str | None]:

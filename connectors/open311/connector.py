@@ -18,8 +18,9 @@ from connectors.http import Http
 from connectors.manifest import Manifest
 from connectors.open311.discovery import find_endpoint
 from connectors.open311.payload import Unreadable, read_requests, read_services
+from connectors.open311.settings import UpdatesSettings
 from connectors.open311.spans import REQUESTED, SHORTEST, Span, charset, windows
-from connectors.open311.updates import Feed, Update, UpdatesSettings
+from connectors.open311.updates import Feed, Update
 from connectors.open311.wire import Reader
 from connectors.paging import Batch, ByPage, FetchPage, Params, batches
 from connectors.preview import preview

@@ -8,41 +8,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 
 from connectors.dates import Dates
-from connectors.fields import Section
 from connectors.http import Http
 from connectors.open311.payload import Unreadable, read_updates
+from connectors.open311.settings import UpdatesSettings
 from connectors.open311.spans import SHORTEST, Span, charset, windows
 from connectors.values import key, kind_of
 from schema.errors import Incomplete, RecordError
 
-Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
-Days = Annotated[int, msgspec.Meta(ge=1, le=36_500)]
-
 NAMES: Final = ("start_date", "end_date")
 _ACCEPT: Final = {"Accept": "application/json, text/xml, application/xml"}
-
-
-class UpdatesSettings(Section, frozen=True, kw_only=True):
-    """Where a feed of updates is, and how much of it is asked for at once.
-
-    Attributes:
-        path: below `http.url`.
-        params: sent with each request, for instance `jurisdiction_id`.
-        first_day: no update is older.
-        window_days: longest span between `start_date` and `end_date`.
-        full: so many updates in one reply mean that there may be more; the span is then halved.
-    """
-
-    path: str = "/servicerequestupdates.json"
-    params: Mapping[str, str | int | float | bool] = {}
-    first_day: date = date(2015, 1, 1)
-    window_days: Days = 36_500
-    full: Count | None = None
 
 
 class Update(msgspec.Struct, frozen=True):

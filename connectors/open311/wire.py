@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 
 from connectors.fields import AttachmentFields, Fields, FollowUpFields, InstitutionFields, TimelineFields
-from connectors.manifest import DateSettings, Manifest
+from connectors.manifest import Manifest
 from connectors.mapping import Mapper
 from connectors.open311.payload import Unreadable
+from connectors.settings import DateSettings
 from connectors.values import kind_of
 from connectors.words import StatusMeaning, Words, fold
 from schema.complaint import Channel, ComplaintRecord

@@ -27,6 +27,8 @@ FORMS = ("postgres://USER:PASSWORD@HOST/NAME", "mysql://USER:PASSWORD@HOST/NAME"
 
 #: Rows that a driver hands over at once.
 CHUNK = 100
+#: Sessions at the same time, of one agency.
+SESSIONS = 4
 
 
 class BadSql(Exception):
@@ -71,6 +73,9 @@ class Database(Protocol):
         Raises:
             SourceError: there is none to be had.
         """
+
+    async def aclose(self) -> None:
+        """Lets go of what sessions share, when there are none any more."""
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -170,4 +175,4 @@ def open_database(address: Address, zone: ZoneInfo, deadline: float) -> Database
         case Dialect.SQLITE:
             from connectors.sql.sqlite import Sqlite
 
-            return Sqlite(address, deadline)
+            return Sqlite(address)

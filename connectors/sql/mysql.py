@@ -14,7 +14,7 @@ from asyncmy import converters, errors
 from asyncmy.constants import FIELD_TYPE
 from asyncmy.cursors import SSCursor
 
-from connectors.sql.database import CHUNK, Address, BadSql
+from connectors.sql.database import CHUNK, Address, BadAddress, BadSql
 from connectors.sql.statement import Statement
 from connectors.sql.values import Bag, Row, parsed
 from schema.errors import (
@@ -80,6 +80,7 @@ class MySql:
 
     def __init__(self, address: Address, zone: ZoneInfo, deadline: float) -> None:
         self._address, self._zone, self._deadline = address, zone, deadline
+        self._tls = _tls(address.options)
 
     async def connect(self) -> MySqlSession:
         address = self._address
@@ -93,7 +94,7 @@ class MySql:
                 database=address.name,
                 charset="utf8mb4",
                 connect_timeout=max(self._deadline, 1.0),
-                ssl=_tls(address.options),
+                ssl=self._tls,
                 conv=_DECODERS,
                 autocommit=True,
                 program_name="simpul",
@@ -106,6 +107,9 @@ class MySql:
                 raise
             return session
 
+    async def aclose(self) -> None:
+        """They share nothing."""
+
 
 class MySqlSession:
     """A connection whose transactions are read-only."""
@@ -116,6 +120,7 @@ class MySqlSession:
     async def prepare(self, zone: ZoneInfo, deadline: float) -> None:
         """Makes it what a session is."""
         await self._connection.query("SET SESSION TRANSACTION READ ONLY")
+        await self._connection.query("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         # TIMESTAMP columns are told in this zone. An offset, since servers often know no zones by name.
         offset = f"{datetime.now(zone):%z}"
         await self._connection.query(f"SET SESSION time_zone = '{offset[:3]}:{offset[3:5]}'")
@@ -131,7 +136,6 @@ class MySqlSession:
 
     async def begin(self) -> None:
         with translated():
-            await self._connection.query("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             await self._connection.query("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
 
     async def end(self) -> None:
@@ -196,11 +200,20 @@ def _sent(value: Any) -> Any:
 
 
 def _tls(options: dict[str, str]) -> ssl.SSLContext | None:
-    """As PostgreSQL's `sslmode` and `sslrootcert` say it."""
+    """As PostgreSQL's `sslmode` and `sslrootcert` say it.
+
+    Raises:
+        BadAddress: they say something else.
+    """
     mode = options.get("sslmode", "disable")
+    if mode not in ("disable", "require", "verify-ca", "verify-full"):
+        raise BadAddress("has an sslmode that is none of disable, require, verify-ca, verify-full")
     if mode == "disable":
         return None
-    context = ssl.create_default_context(cafile=options.get("sslrootcert"))
+    try:
+        context = ssl.create_default_context(cafile=options.get("sslrootcert"))
+    except OSError:
+        raise BadAddress("names an sslrootcert that can't be read") from None
     if mode != "verify-full":
         context.check_hostname = False
     if mode not in ("verify-full", "verify-ca"):

@@ -44,8 +44,6 @@ _ERRORS: Final = (
     ValueError,
 )
 
-Connection = asyncpg.connection.Connection
-
 
 class Postgres:
     """A server's database."""
@@ -66,6 +64,9 @@ class Postgres:
                 self._url.reveal(), timeout=self._deadline, server_settings=self._settings, statement_cache_size=0
             )
             return PostgresSession(connection)
+
+    async def aclose(self) -> None:
+        """They share nothing."""
 
 
 class PostgresSession:
@@ -89,13 +90,13 @@ class PostgresSession:
             values = [fitted(value, kind.name) for value, kind in zip(statement.values, kinds, strict=True)]
             columns = prepared.get_attributes()
             names = [column.name for column in columns]
-            json = [column.name for column in columns if column.type.name in ("json", "jsonb")]
+            readers = {column.name: read for column in columns if (read := _READERS.get(column.type.name))}
             bag = Bag(limit)
             cursor = await prepared.cursor(*values)
             while rows := await cursor.fetch(CHUNK):
                 bag.add(names, [tuple(row) for row in rows])
-            for row in bag.rows if json else ():
-                row.update({name: parsed(row[name]) for name in json})
+            for row in bag.rows if readers else ():
+                row.update({name: read(row[name]) for name, read in readers.items()})
             return bag.rows
 
     async def may_write(self) -> bool:
@@ -156,6 +157,13 @@ _FITS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "timestamp": _naive,
     "date": lambda value: value.date() if isinstance(value, datetime) else value,
 }
+
+
+def _bits(value: Any) -> Any:
+    return value.as_string() if isinstance(value, asyncpg.BitString) else value
+
+
+_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {"json": parsed, "jsonb": parsed, "bit": _bits, "varbit": _bits}
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from connectors.fields import Section
-from connectors.manifest import Positive
+from connectors.settings import Positive
 
 
 class Since(Section, frozen=True, kw_only=True):
@@ -64,6 +64,6 @@ class SqlSettings(Section, frozen=True, kw_only=True):
     json: tuple[str, ...] = ()
     encoding: Literal["utf8-in-latin1"] | None = None
     zone: str | None = None
-    page: Annotated[int, msgspec.Meta(ge=1, le=5_000)] = 500
+    page: Annotated[int, msgspec.Meta(ge=1, le=5_000)] = 200
     deadline: Positive = 10.0
     max_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 20_000_000

@@ -94,6 +94,7 @@ class Builder:
         self._dialect = dialect
         self._sql: list[str] = []
         self._values: list[Any] = []
+        self._numbers: dict[str, int] = {}
 
     def text(self, sql: str) -> Builder:
         """SQL of ours."""
@@ -108,11 +109,23 @@ class Builder:
     def value(self, value: Any) -> Builder:
         """A placeholder."""
         self._values.append(value)
+        return self._place(len(self._values))
+
+    def _named(self, name: str, value: Any) -> Builder:
+        """A placeholder that may come again. PostgreSQL learns its type from all places together."""
+        if self._dialect is Dialect.MYSQL:
+            return self.value(value)
+        if name not in self._numbers:
+            self._values.append(value)
+            self._numbers[name] = len(self._values)
+        return self._place(self._numbers[name])
+
+    def _place(self, number: int) -> Builder:
         match self._dialect:
             case Dialect.POSTGRES:
-                return self.text(f"${len(self._values)}")
+                return self.text(f"${number}")
             case Dialect.SQLITE:
-                return self.text(f"?{len(self._values)}")
+                return self.text(f"?{number}")
             case Dialect.MYSQL:
                 return self.text("%s")
 
@@ -130,7 +143,7 @@ class Builder:
             elif isinstance(found := values[part.name], tuple):
                 self.list(found)
             else:
-                self.value(found)
+                self._named(part.name, found)
         return self
 
     def done(self, key: str) -> Statement:

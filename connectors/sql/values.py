@@ -20,6 +20,8 @@ Row = dict[str, Any]
 _ROW: Final = 100
 _CONTROLS: Final = frozenset(range(32)) - {9, 10, 13}
 _EXACT: Final = 2**53
+#: Years of `9999-12-31` and PostgreSQL's infinities: not yet, or since ever.
+_NEVER: Final = (1, 9999)
 
 
 class Bag:
@@ -75,6 +77,8 @@ class Values:
                 return self._text(value)
             case float():
                 return value if math.isfinite(value) else None
+            case date() if value.year in _NEVER:
+                return None
             case datetime():
                 return value if value.tzinfo else value.replace(tzinfo=self._zone)
             case date():

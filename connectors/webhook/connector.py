@@ -16,7 +16,8 @@ from connectors.mapping import Mapper
 from connectors.paths import Path
 from connectors.quarantine import reject
 from connectors.reply import deeper_than
-from connectors.rest.connector import RestConnector, RestSettings
+from connectors.rest.connector import RestSettings
+from connectors.rest.connector import connect as connect_rest
 from connectors.secrets import Resolve
 from connectors.signature import Key, key_of, verify
 from connectors.values import key
@@ -64,6 +65,7 @@ class WebhookConnector:
         _check(manifest, settings)
         self._keys = _keys(manifest, settings, means.secrets)
         self._mapper = Mapper(manifest)
+        self._updated_at = Path(manifest.fields.updated_at or "").place
         self._records = Path(settings.records)
         self._cursor = Path(settings.cursor) if settings.cursor else None
         self._backfill = _backfill(manifest, settings, means)
@@ -113,7 +115,7 @@ class WebhookConnector:
         try:
             record = self._mapper.record(raw)
             if record.updated_at is None:
-                raise RecordError("is missing: it decides which of two pushes is the newer", path=("updated_at",))
+                raise RecordError("is missing: it decides which of two pushes is the newer", path=self._updated_at)
         except RecordError as error:
             return reject(raw, error, self._mapper.native_id(raw))
         return record
@@ -152,7 +154,7 @@ def _backfill(manifest: Manifest, settings: WebhookSettings, means: Means) -> Co
     # Where its keys stand in the file, for errors.
     lines = {name.replace("webhook.backfill", "rest", 1): line for name, line in manifest.lines.items()}
     own = msgspec.structs.replace(manifest, kind="rest", settings=manifest.settings["backfill"], lines=lines)
-    return RestConnector(own, means.http)
+    return connect_rest(own, means)
 
 
 def _json(body: bytes) -> Any:

@@ -106,7 +106,7 @@ class AnswerCache:
         if entry is not None:
             if (true := self._true(entry, viewer, mark)) is not None:
                 return true
-            if self._stale and self._clock() - entry.confirmed_at <= self._stale:
+            if self._stale and entry.expires_at is None and self._clock() - entry.confirmed_at <= self._stale:
                 if key not in self._flights:
                     self._refresh(key, viewer, execute, mark)
                 self.looks["stale"] += 1
@@ -188,7 +188,8 @@ class AnswerCache:
         self.looks["made"] += 1
         if answer.errors or answer.refused or answer.dependencies is None or answer.versions is None:
             return answer
-        stored = Stored(key, answer.json(), footing(answer.dependencies, answer.versions))
+        expires_at = None if answer.good_for is None else self._wall() + answer.good_for
+        stored = Stored(key, answer.json(), footing(answer.dependencies, answer.versions), expires_at)
         entry = Entry(stored, mark, read_at)
         self.memory.put(entry)
         if self._shared is not None:

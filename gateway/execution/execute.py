@@ -24,11 +24,12 @@ from gateway.execution.masking import Shown, shown, shown_exception
 from gateway.execution.plan import FramePlan, Plan, QueryPlan
 from gateway.execution.planned import Planned
 from gateway.execution.request import GraphQLRequest
-from gateway.execution.run import Run
+from gateway.execution.run import Aside, Run
 from schema.graph.context import Context
 from schema.graph.fresh import FreshReads
+from schema.graph.live import LiveReads
 from schema.graph.stream import Lagged, cursor_of, made_of
-from schema.ports import Dependencies, Reader, Snapshot, Versions
+from schema.ports import Dependencies, Live, Reader, Snapshot, Versions
 from schema.query import Viewer
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,10 @@ T = TypeVar("T", bound=Plan)
 
 QUERY, MUTATION, SUBSCRIPTION = OperationType.QUERY, OperationType.MUTATION, OperationType.SUBSCRIPTION
 ALL_KINDS = frozenset(OperationType)
+
+#: How often a query is run again, as it came upon what its agencies have to be asked for. Once does, but for rows that
+#: came in between.
+MOST_AGAIN = 2
 
 #: Makes what resolvers get as `info.context`.
 MakeContext = Callable[[Viewer, Snapshot], Context]
@@ -50,6 +55,7 @@ class Answer(msgspec.Struct, frozen=True):
         raw: the whole response in UTF-8, written already; it takes the place of `data`.
         dependencies, versions: what a query's answer without errors rests on, and where that stood; None where the
             answer may not be kept.
+        good_for: seconds that it may be kept at most; None: as long as what it rests on holds.
     """
 
     data: Mapping[str, Any] | None = None
@@ -58,6 +64,7 @@ class Answer(msgspec.Struct, frozen=True):
     raw: bytes | None = None
     dependencies: Dependencies | None = None
     versions: Versions | None = None
+    good_for: float | None = None
 
     @property
     def outcome(self) -> str:
@@ -140,6 +147,7 @@ class Executor:
         on_way: told how each operation and each frame was run.
         on_frame: told of each frame of a subscription that was made, however many are sent it.
         versioned: answers tell their versions; without a cache nobody wants to know.
+        live: asks agencies themselves; None: nothing but the ledger is read.
     """
 
     def __init__(
@@ -152,6 +160,7 @@ class Executor:
         on_frame: Callable[[], None] = lambda: None,
         *,
         versioned: bool = True,
+        live: Live | None = None,
     ) -> None:
         self._graph = Graph(graph)
         self._reader = reader
@@ -160,6 +169,7 @@ class Executor:
         self._on_frame = on_frame
         self._groups: Groups[Frame] = Groups()
         self._versioned = versioned
+        self._live = live
         self._documents = Documents(self._graph.core, on_look)
 
     def prepare(self, request: GraphQLRequest, allowed: Collection[OperationType] = ALL_KINDS) -> Operation:
@@ -184,16 +194,27 @@ class Executor:
 
     async def execute(self, operation: Operation, viewer: Viewer) -> Answer:
         """Runs a query or a mutation. Never raises for what goes wrong in it."""
+        if self._live is None or operation.kind is not QUERY:
+            return await self._executed(operation, viewer, None)
+        reads = LiveReads(self._live, viewer)
+        answer = await self._executed(operation, viewer, reads)
+        for _ in range(MOST_AGAIN):
+            if not await reads.fetch():
+                break
+            answer = await self._executed(operation, viewer, reads)
+        return _with_live(answer, reads)
+
+    async def _executed(self, operation: Operation, viewer: Viewer, reads: LiveReads | None) -> Answer:
         planned = self._planned(operation, QueryPlan) if operation.kind is QUERY else None
         if planned is None:
             self._on_way(Way.INTERPRETED)
-            return await self._interpreted(operation, viewer)
-        answer = await self._compiled(*planned, operation, viewer)
+            return await self._interpreted(operation, viewer, reads)
+        answer = await self._compiled(*planned, operation, viewer, reads)
         if isinstance(answer, Answer):
             self._on_way(Way.COMPILED)
             return answer
         self._on_way(Way.REPEATED)
-        return _explained(await self._interpreted(operation, viewer), answer)
+        return _explained(await self._interpreted(operation, viewer, reads), answer)
 
     async def subscribe(
         self, operation: Operation, viewer: Viewer, after: str | None = None
@@ -267,22 +288,34 @@ class Executor:
         return made
 
     async def _compiled(
-        self, plan: QueryPlan, variables: VariableValues, operation: Operation, viewer: Viewer
+        self,
+        plan: QueryPlan,
+        variables: VariableValues,
+        operation: Operation,
+        viewer: Viewer,
+        reads: LiveReads | None,
     ) -> Answer | Exception:
         """The answer, or what the plan stumbled over."""
         try:
             run = Run(plan, variables, operation.request.extensions)
             async with self._reader.snapshot(viewer, lone=plan.lone(run)) as snapshot:
-                run.context = self._make_context(viewer, snapshot)
+                run.context = self._context(viewer, snapshot, reads)
                 raw = await plan.answer(run)
                 return Answer(raw=raw, dependencies=snapshot.dependencies, versions=await self._versions(snapshot))
         except Exception as error:
             return error
 
-    async def _interpreted(self, operation: Operation, viewer: Viewer) -> Answer:
+    def _context(self, viewer: Viewer, snapshot: Snapshot, reads: LiveReads | None) -> Context:
+        context = self._make_context(viewer, snapshot)
+        if reads is not None:
+            reads.begin()
+            context.reads = reads
+        return context
+
+    async def _interpreted(self, operation: Operation, viewer: Viewer, reads: LiveReads | None) -> Answer:
         try:
             async with self._reader.snapshot(viewer) as snapshot:
-                answer = _answer(await self._result(operation, self._make_context(viewer, snapshot)))
+                answer = _answer(await self._result(operation, self._context(viewer, snapshot, reads)))
                 if answer.errors or operation.kind is not QUERY:
                     return answer
                 versions = await self._versions(snapshot)
@@ -352,10 +385,23 @@ def refusal(errors: Collection[GraphQLError]) -> Answer:
 
 
 def _explained(answer: Answer, stumbled: Exception | None) -> Answer:
-    if stumbled is not None and not answer.errors:
+    if stumbled is not None and not answer.errors and not isinstance(stumbled, Aside):
         # Nothing was wrong with the operation, so something is with its plan.
         log.warning("plan.left", reason=type(stumbled).__name__)
     return answer
+
+
+def _with_live(answer: Answer, reads: LiveReads) -> Answer:
+    """The answer with what is to be said of the agencies that were asked for it."""
+    if reads.good_for is None:
+        return answer
+    replace, errors = msgspec.structs.replace, [shown_exception(error) for error in reads.errors()]
+    if not errors and not reads.stale:
+        return replace(answer, good_for=reads.good_for)
+    raw = answer.raw
+    if raw is not None and errors:
+        raw = b'{"errors":' + orjson.dumps(errors) + b"," + raw[1:]
+    return replace(answer, errors=[*answer.errors, *errors], raw=raw, dependencies=None, versions=None)
 
 
 async def _awaited(result: Any) -> ExecutionResult:

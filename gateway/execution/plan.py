@@ -21,7 +21,7 @@ from gateway.execution.compile import Compiler, Graph
 from gateway.execution.info import RunInfo
 from gateway.execution.resolvers import Uncompilable
 from gateway.execution.roots import compiled_root
-from gateway.execution.run import Run, Unanswerable, written
+from gateway.execution.run import Aside, Run, written
 
 
 class Plan:
@@ -112,8 +112,8 @@ class QueryPlan(Plan):
             for name, root in self._roots.items():
                 data[name] = await root(run)
                 await run.settle()
-            if run.context.outdated and len(data) > 1:
-                raise Unanswerable("what one root field found too old another may show as fresh")
+            if (run.context.outdated or run.context.renewed) and len(data) > 1:
+                raise Aside("what one root field found too old another may show as fresh")
             return written({"data": data})
         finally:
             run.abandon()

@@ -99,7 +99,7 @@ class Found:
             return None
         if self._reads_agencies:
             await run.context.agencies()
-        [row] = self._seen([row])
+        [row] = self._seen([row], run)
         return self._show(row, run)
 
     async def _row(
@@ -159,7 +159,7 @@ class Listed:
         return self._show(
             Listing(filter, order, _page(found)),
             run,
-            self._seen(found.rows),
+            self._seen(found.rows, run),
             lambda row: cursors.seal_row(order, found.key(row)),
             found.total,
         )

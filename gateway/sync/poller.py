@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import msgspec
 import structlog
 
-from gateway.sync.diff import Rules, decide
+from gateway.sync.diff import SEEN_AGAIN, Rules, decide
 from gateway.sync.push import Reception
 from schema.agency import SourceProblem, SourceReport, SourceState
 from schema.errors import Incomplete, LedgerError, SourceError, SourceFailure
@@ -117,11 +117,15 @@ class Poller:
         """There is something new: harvests now, or again if a harvest is under way."""
         self._woken.set()
 
-    async def apply(self, page: Page, origin: EventOrigin = EventOrigin.SYNC) -> None:
-        """Brings records into the ledger, in one transaction."""
+    async def apply(self, page: Page, origin: EventOrigin = EventOrigin.SYNC, *, seen: bool = False) -> None:
+        """Brings records into the ledger, in one transaction.
+
+        Args:
+            seen: that they were seen is written down even if nothing changed and it was seen shortly before.
+        """
         if not page.records and not page.rejected:
             return
-        change = decide(self._rules, page.records, self._clock(), origin)
+        change = decide(self._rules, page.records, self._clock(), origin, timedelta() if seen else SEEN_AGAIN)
         await self._writer.change(self.slug, [r.native_id for r in page.records], change, page.rejected)
 
     async def receive(self, delivery: Delivery) -> Received:
@@ -282,5 +286,7 @@ class Poller:
 
 
 def _newest(newest: datetime | None, page: Page) -> datetime | None:
+    if page.until is not None:
+        return page.until
     moments = [record.updated_at for record in page.records if record.updated_at is not None]
     return max((*moments, newest) if newest else moments, default=None)

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx2
 import orjson
@@ -17,8 +17,10 @@ from connectors.manifest import Manifest, parse_manifest
 from connectors.secrets import Secret, Secrets
 from connectors.signature import Key, key_of
 from gateway.app import Hub
+from gateway.fastlane import Lane
 from gateway.hub import build_hub, open_agencies, open_ledger
 from gateway.ledger.database import open_database
+from gateway.server import Server, listen
 from gateway.settings import Settings
 from gateway.telemetry import Metrics
 
@@ -75,6 +77,12 @@ class Sender:
         self.key: Key = key_of(Secret(secret))
         self._numbers = itertools.count(1)
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.client.aclose()
+
     def headers(self, body: bytes = b"", id: str | None = None, late: int = 0) -> dict[str, str]:
         id, at = id or f"msg_{next(self._numbers)}", int(time.time()) - late
         return {
@@ -115,6 +123,22 @@ async def open_hub(
     ):
         await agencies.apply({each.slug: each for each in manifests or (manifest(),)})
         yield await build_hub(settings, ledger, agencies, metrics, asyncio.Event(), None)
+
+
+@asynccontextmanager
+async def served(hub: Hub, port: int = 0) -> AsyncIterator[str]:
+    """The address of a hub that listens, by way of the lane that a real one has."""
+    started, closing = asyncio.Event(), asyncio.Event()
+    protocol = Lane(hub).protocol()
+    listener = listen("127.0.0.1", port)
+    server = Server(hub, listener, closing, lambda _: started.set(), protocol=protocol, handle_signals=False)
+    serving = asyncio.create_task(server.run_until_stopped())
+    try:
+        await started.wait()
+        yield server.address
+    finally:
+        server.stop()
+        await serving
 
 
 async def ask(hub: Hub, query: str, **variables: Any) -> dict[str, Any]:
