@@ -20,11 +20,12 @@ from connectors.fields import Section
 from connectors.http import Http
 from connectors.manifest import Manifest, check_path
 from connectors.mapping import Mapper
-from connectors.paging import MAX_PAGES, Batch, ByCursor, ByLink, ByOffset, ByPage, FetchPage, Paging, Params, batches
+from connectors.paging import Batch, ByCursor, ByLink, ByOffset, ByPage, FetchPage, Paging, Params, batches
 from connectors.paths import Path
 from connectors.preview import preview
-from connectors.quarantine import digest, reject
+from connectors.quarantine import reject
 from connectors.reply import Reply
+from connectors.steadiness import Drift, Full
 from connectors.toml import Misfit
 from connectors.values import kind_of, number
 from connectors.windows import Cursor, Since, Window, check_since
@@ -219,7 +220,7 @@ class ListConnector:
             raise AssertionError("there are no windows without a cursor")
         halves = cursor.halves(window)
         params = cursor.params(window.start, window.end)
-        full = _Full(self._settings)
+        full = Full(self._settings.since, self._settings.paging)
         read = batches(self._settings.paging, self._path, self._fetcher(params)) if halves else self._steady(params)
         async with aclosing(read) as found:
             async for batch in found:
@@ -241,7 +242,7 @@ class ListConnector:
         told: dict[str, str] = {}
         before: dict[str, str] = {}
         for _ in range(_PASSES if counted else 1):
-            drift = _Drift(self._mapper.native_id, told)
+            drift = Drift(self._mapper.native_id, told)
             async with aclosing(batches(self._settings.paging, self._path, self._fetcher(params))) as found:
                 async for batch in found:
                     yield drift.news(batch) if counted else batch
@@ -283,74 +284,6 @@ class ListConnector:
             records=tuple(record for page in pages for record in page.records),
             rejected=tuple(rejected for page in pages for rejected in page.rejected),
         )
-
-
-class _Full:
-    """Notices that a window may hold more than comes.
-
-    Attributes:
-        came: records so far.
-        reached: the window is better halved.
-        beyond: as many came as the agency gives at most (`since.full`).
-    """
-
-    def __init__(self, settings: ListSettings) -> None:
-        self._most = settings.since.full if settings.since else None
-        self._paging = settings.paging
-        self._pages = self.came = 0
-        self.reached = self.beyond = False
-
-    def see(self, batch: Batch) -> None:
-        self.came += len(batch.raws)
-        self._pages += bool(batch.raws)
-        if self._most is not None:
-            self.beyond = max(self.came, batch.total or 0) >= self._most
-            self.reached = self.beyond
-        elif isinstance(self._paging, ByPage | ByOffset):
-            whole = batch.total is not None and self.came >= batch.total
-            self.reached = self._pages > 1 or (self.came >= self._paging.count and not whole)
-        else:
-            self.reached = self._pages >= MAX_PAGES
-
-
-class _Drift:
-    """Notices that rows moved up while a list was read by number, so that one may have slipped to a page read before.
-
-    A row moves up when one before it leaves its place: then that one comes a second time, changed, further down, or the
-    total falls. Rows that move down only come twice.
-
-    Args:
-        key: reads a row's native id.
-        told: digests by native id of what was passed on in earlier readings; kept up to date.
-    """
-
-    def __init__(self, key: Callable[[object], str | None], told: dict[str, str]) -> None:
-        self._key, self._told = key, told
-        self._first = not told
-        self._total: int | None = None
-        self.seen: dict[str, str] = {}
-        self.moved = False
-
-    def news(self, batch: Batch) -> Batch:
-        """The page, without what was passed on in an earlier reading."""
-        if batch.total is not None:
-            self.moved |= self._total is not None and batch.total < self._total
-            self._total = batch.total
-        fresh = [place for place, raw in enumerate(batch.raws) if self._is_new(raw)]
-        if self._first:
-            return batch
-        flaws = {index: batch.flaws[place] for index, place in enumerate(fresh) if place in batch.flaws}
-        return msgspec.structs.replace(batch, raws=[batch.raws[place] for place in fresh], flaws=flaws)
-
-    def _is_new(self, raw: object) -> bool:
-        key, mark = self._key(raw), digest(raw)
-        if key is None:
-            return self._first
-        self.moved |= self.seen.get(key, mark) != mark
-        self.seen[key] = mark
-        new = self._told.get(key) != mark
-        self._told[key] = mark
-        return new
 
 
 def _only(wanted: set[str], page: Page) -> Page:

@@ -42,8 +42,14 @@ def _masked(value: Any, key: str = "") -> Any:
     if _PERSONAL.search(key):
         return "***"
     if isinstance(value, str):
-        return without_people(value if len(value) <= _WORDS else value[:_WORDS] + "…")
-    return value if len(str(value)) < 12 else "***"
+        shown = without_people(value)  # before it is cut: half a number is no longer seen to be one
+        return shown if len(shown) <= _WORDS else shown[:_WORDS] + "…"
+    return value if len(str(value)) < 12 or _is_epoch(value) else "***"
+
+
+def _is_epoch(value: float) -> bool:
+    """Milliseconds since 1970, of this century: no phone or identity number begins so."""
+    return 10**12 <= value < 2 * 10**12 and isinstance(value, int)
 
 
 def without_people(text: str) -> str:

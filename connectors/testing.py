@@ -4,24 +4,26 @@
 
     test_contract = contract(lambda: recorded("agencies/kab-contoh.toml"))
 
-Each rule is a test of its own; `docs/contract.md` says what it wants and why. An agency that is not recorded is a
-`Subject`: its file, and a transport or an address where it answers.
+Each rule is a test of its own; `docs/contract.md` says what it wants and why. `live` is an agency itself; for one that
+the test plays, make a `Subject`: its file, and a transport where it answers.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from connectors.contract.bench import Arrive, Subject
+from connectors.contract.bench import Subject
 from connectors.contract.certificate import folder_of
+from connectors.contract.harvest import Arrive
 from connectors.contract.recording import recorded as _recorded
 from connectors.contract.rule import Outcome, Rule, Verdict, tier_of
 from connectors.contract.suite import certify, rules
 from connectors.manifest import Manifest, read_manifest
-from connectors.secrets import Resolve
+from connectors.secrets import Resolve, Secrets
 from schema.agency import ConnectorTier
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "Verdict",
     "certify",
     "contract",
+    "live",
     "recorded",
     "rules",
     "tier_of",
@@ -53,6 +56,21 @@ def recorded(
     """
     manifest = file if isinstance(file, Manifest) else read_manifest(Path(file))
     return _recorded(manifest, Path(recording) if recording else folder_of(Path(manifest.file)) / "recording", secrets)
+
+
+def live(file: str | Path, pushes: Sequence[str | Path] = (), secrets: Resolve | None = None) -> Subject:
+    """An agency itself: what is no HTTP can't be recorded.
+
+    Args:
+        file: the agency's file.
+        pushes: files with bodies that it sent, if it only sends.
+        secrets: by default from the environment.
+
+    Raises:
+        ConfigError: the file is wrong.
+    """
+    bodies = tuple(Path(path).read_bytes() for path in pushes)
+    return Subject(manifest=read_manifest(Path(file)), secrets=secrets or Secrets(os.environ), pushes=bodies)
 
 
 def contract(factory: Callable[[], Subject], tier: ConnectorTier = ConnectorTier.GOLD) -> Callable[..., None]:

@@ -33,7 +33,7 @@ from gateway.ledger.reader import LedgerReader
 from gateway.ledger.upkeep import Upkeep
 from gateway.ledger.witness import Witness
 from gateway.ledger.writer import LedgerWriter, open_writer
-from gateway.live import LiveReader
+from gateway.live import LiveReader, SharedContents
 from gateway.origins import Origins
 from gateway.pages.site import Site
 from gateway.reload import reloading
@@ -210,7 +210,7 @@ async def build_hub(
         return Context(viewer=viewer, snapshot=snapshot, cursors=cursors, clock=utc_now, feed=feed, on_ahead=begin_anew)
 
     ledger.writer.on_commit(doorbell.ring)
-    live = LiveReader(agencies, ledger.reader)
+    live = LiveReader(agencies, ledger.reader, _shared_contents(key, valkey))
     works = background(ledger, watch, agencies) | {"live": live.run}
     if valkey is not None:
         relay = Relay(valkey, watch.look)
@@ -245,6 +245,10 @@ def _cache(settings: Settings, ledger: Ledger, key: bytes, valkey: Valkey | None
     memory = Memory(settings.cache_mb * 1_000_000)
     shared = SharedAnswers(valkey, key, f"{version('simpul')} {sdl()}") if valkey is not None else None
     return AnswerCache(ledger.reader, ledger.freshness, memory, shared, stale=settings.stale_seconds)
+
+
+def _shared_contents(key: bytes, valkey: Valkey | None) -> SharedContents | None:
+    return SharedContents(SharedAnswers(valkey, key, f"{version('simpul')} contents")) if valkey is not None else None
 
 
 def background(ledger: Ledger, watch: Watch, agencies: Agencies) -> dict[str, Work]:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 import structlog
 
 from connectors.settings import LiveSettings
+from gateway.cache.entry import Stored
+from gateway.cache.footing import Footing
+from gateway.cache.shared import SharedAnswers
+from gateway.ledger.rows import encoded
 from gateway.sync.agencies import Agencies
-from schema.agency import SourceErrorCode
+from schema.agency import SourceErrorCode, StoreMode
 from schema.complaint import ComplaintRecord, ContentState
 from schema.errors import SourceError, SourceFailure, SourceTimeout
 from schema.ports import Content, Page, Reader
@@ -26,9 +31,9 @@ ROOM = 32_000_000
 #: What a copy takes beside its content, in bytes.
 _BESIDE = 1_000
 
-#: Complaints that an agency is asked for at a time, and how often at the same time: a page's rows must not keep a
-#: single complaint waiting for long.
-_TOGETHER, _AT_ONCE = 10, 4
+#: Complaints that an agency is asked for at a time, and how often at the same time: neither may a page's rows keep a
+#: single complaint waiting for long, nor may those who ask keep the hub from reading what changed.
+_TOGETHER, _AT_ONCE = 10, 2
 
 
 class Copy(NamedTuple):
@@ -55,9 +60,10 @@ class Place(NamedTuple):
 
 
 class LiveReader:
-    """`schema.ports.Live`. Copies are kept in memory alone, for as long as the agencies' files say.
+    """`schema.ports.Live`. Copies are kept in memory for as long as the agencies' files say, never on disk.
 
     Args:
+        shared: copies that other hubs fetched.
         room: bytes of copies; the ones that were not asked for longest go first.
         clock: monotonic.
     """
@@ -66,12 +72,14 @@ class LiveReader:
         self,
         agencies: Agencies,
         reader: Reader,
+        shared: SharedContents | None = None,
         *,
         room: int = ROOM,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._agencies = agencies
         self._reader = reader
+        self._shared = shared
         self._room = room
         self._clock = clock
         self._copies: OrderedDict[str, Copy] = OrderedDict()
@@ -174,13 +182,22 @@ class LiveReader:
 
     async def _fetched(self, slug: str, ids: Mapping[str, str]) -> SourceErrorCode | None:
         """Asks for complaints and keeps what is told of them; why not, if it is not. `ids` by native id."""
+        manifest = self._agencies.manifest(slug)
+        if self._shared is not None and manifest is not None:
+            for id, (record, age) in (await self._shared.get(ids.values(), manifest.live.max_age)).items():
+                self._keep(id, slug, record, manifest.live, age)
+        wanted = {key: id for key, id in ids.items() if self.at_hand(id) is None}
+        if not wanted:
+            return None
         try:
-            page, live = await self._page(slug, list(ids))
+            page, live = await self._page(slug, list(wanted))
         except SourceError as error:
             return error.code
-        records = {record.native_id: record for record in page.records}
-        for key, id in ids.items():
+        records = {record.native_id: cleaned(record) for record in page.records}
+        for key, id in wanted.items():
             self._keep(id, slug, records.get(key), live)
+        if self._shared is not None:
+            self._shared.put({id: records[key] for key, id in wanted.items() if key in records}, live.max_age)
         return None
 
     async def _refresh(self, id: str, place: Place) -> bool:
@@ -194,7 +211,8 @@ class LiveReader:
         if record is None or poller is None:
             return False
         await poller.apply(page, seen=True)
-        self._keep(id, place.agency, record, live)
+        if poller.connector.agency.store is StoreMode.STATUS:
+            self._keep(id, place.agency, cleaned(record), live)
         return True
 
     async def _page(self, slug: str, native_ids: Sequence[str]) -> tuple[Page, LiveSettings]:
@@ -216,10 +234,10 @@ class LiveReader:
             log.exception("live.fault", agency=slug)
             raise SourceFailure(type(error).__name__) from error
 
-    def _keep(self, id: str, agency: str, record: ComplaintRecord | None, live: LiveSettings) -> None:
+    def _keep(self, id: str, agency: str, record: ComplaintRecord | None, live: LiveSettings, age: float = 0.0) -> None:
         size = _BESIDE + (len(msgspec.json.encode(record)) if record else 0)
         self._forget(id)
-        self._copies[id] = Copy(agency, record, self._clock(), live, size)
+        self._copies[id] = Copy(agency, record, self._clock() - age, live, size)
         self._bytes += size
         while self._bytes > self._room:
             self._forget(next(iter(self._copies)))
@@ -228,3 +246,45 @@ class LiveReader:
         copy = self._copies.pop(id, None)
         if copy is not None:
             self._bytes -= copy.size
+
+
+def cleaned(record: ComplaintRecord) -> ComplaintRecord:
+    """The record as it would come out of the ledger: without what is no text in UTF-8."""
+    return _decoder.decode(encoded(record))
+
+
+class SharedContents:
+    """Contents that hubs share, in Valkey or Redis: kept as their answers are, under the complaint's id.
+
+    Args:
+        clock: seconds since 1970.
+    """
+
+    def __init__(self, store: SharedAnswers, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def get(self, ids: Iterable[str], max_age: float) -> Mapping[str, tuple[ComplaintRecord, float]]:
+        """What some hub fetched at most `max_age` seconds ago, each with its age."""
+        ids = list(ids)
+        found = zip(ids, await asyncio.gather(*(self._store.get(_key(id)) for id in ids)), strict=True)
+        now = self._clock()
+        left = {id: (stored, (stored.expires_at or 0.0) - now) for id, stored in found if stored is not None}
+        return {
+            id: (_decoder.decode(stored.body), max_age - seconds)
+            for id, (stored, seconds) in left.items()
+            if 0 < seconds <= max_age
+        }
+
+    def put(self, records: Mapping[str, ComplaintRecord], max_age: float) -> None:
+        """Shares what was fetched just now."""
+        for id, record in records.items():
+            self._store.put(Stored(_key(id), encoded(record).encode(), _NO_FOOTING, self._clock() + max_age))
+
+
+def _key(id: str) -> bytes:
+    return hashlib.sha256(id.encode()).digest()
+
+
+_NO_FOOTING = Footing(epoch="", derived=0, agencies={}, every=False, complaints={})
+_decoder = msgspec.json.Decoder(ComplaintRecord)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import platform
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -45,9 +46,15 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hub(msgspec.Struct, frozen=True):
-    """A running hub: its process, and the folder of agencies' files that it reads."""
+    """A running hub.
+
+    Attributes:
+        place: where its pid means something: see `here`.
+        agencies_dir: the folder of agencies' files that it reads.
+    """
 
     pid: int
+    place: str
     agencies_dir: str
 
 
@@ -147,6 +154,14 @@ def reload_hub(hub: Hub, data_dir: Path, within: float) -> Outcome | None:
     return None
 
 
+def here() -> str:
+    """This machine, or this container on it: elsewhere the same pid is another process."""
+    try:
+        return f"{platform.node()} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return platform.node()
+
+
 @contextmanager
 def _known(data_dir: Path, agencies_dir: Path) -> Iterator[None]:
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -157,7 +172,7 @@ def _known(data_dir: Path, agencies_dir: Path) -> Iterator[None]:
             yield
             return
         file.truncate(0)
-        file.write(msgspec.json.encode(Hub(os.getpid(), str(agencies_dir.resolve()))))
+        file.write(msgspec.json.encode(Hub(os.getpid(), here(), str(agencies_dir.resolve()))))
         file.flush()
         try:
             yield

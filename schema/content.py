@@ -71,11 +71,16 @@ def filled(name: str, kept: Sequence[Entry], told: Sequence[Entry] | None) -> tu
         name: of the list: `timeline`, `dispositions`, `follow_ups` or `ratings`.
     """
     parts, known = _OF_ENTRIES[name], dict(keyed(told or ()))
-    contents = [(entry, known.get(key)) for key, entry in keyed(kept)]
-    return tuple(
-        replace(entry, **({part: getattr(source, part) for part in parts} if source else parts))
-        for entry, source in contents
+    return tuple(_filled(entry, known.get(key), parts) for key, entry in keyed(kept))
+
+
+def _filled(kept: Entry, told: Entry | None, parts: Mapping[str, Any]) -> Entry:
+    became_confidential = (
+        isinstance(told, FollowUp) and told.is_confidential and not getattr(kept, "is_confidential", 0)
     )
+    if told is None or became_confidential:
+        return replace(kept, **parts)
+    return replace(kept, **{part: getattr(told, part) for part in parts})
 
 
 def place(kept: IncidentLocation | None, told: IncidentLocation | None) -> IncidentLocation | None:

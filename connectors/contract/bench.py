@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
 from connectors.auth import OAuth2
 from connectors.base import Kind, Means
+from connectors.contract.harvest import Arrive, Harvest, read
+from connectors.contract.lists import read_body
 from connectors.contract.rule import NotApplicable, Untried
-from connectors.contract.wire import Answer, Asked, Exchange, Upstream, Wire, through
+from connectors.contract.wire import Answer, Asked, Exchange, Upstream, Wire, nobody, through
 from connectors.http import http_for
 from connectors.manifest import Manifest
 from connectors.registry import connect, kind_of
 from connectors.secrets import Resolve, Secret
 from connectors.settings import HttpSettings
 from connectors.transport import CheckedTransport, Transport, network
-from schema.complaint import ComplaintRecord, Rejected
-from schema.errors import ConfigError, SourceError
+from schema.complaint import ComplaintRecord
+from schema.errors import SourceError
 from schema.ports import Clock, Connector
 
 _SECRET_HEADER = re.compile(r"authorization|key|token|secret|cookie|passw|credential", re.IGNORECASE)
-#: How many records are asked for one by one.
-SAMPLE: Final = 5
-
-#: Makes rows arrive at the agency, and tells their native ids.
-Arrive = Callable[[], Awaitable[set[str]]]
 
 
 def utc_now() -> datetime:
@@ -56,6 +52,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
         since: the harvest begins there; None: with all there is.
         at: when what is read was current; moments beyond it are suspicious.
         arrive: makes rows arrive at the agency, where that can be done; else arrivals are played on the wire.
+        pushes: bodies that an agency sent which only sends, and can't be asked.
         folder: what the connector may keep on disk, if it needs what is there already.
         kind: what plays the agency's kind, where that is not installed yet.
         most: records that are read at most; a longer list is to be cut short by `since`.
@@ -68,38 +65,17 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime | None = None
     at: Clock = utc_now
     arrive: Arrive | None = None
+    pushes: tuple[bytes, ...] = ()
     folder: Path | None = None
     kind: Kind | None = None
     most: int = 20_000
 
 
-class Harvest(msgspec.Struct, kw_only=True):
-    """What came of reading an agency once.
+class Place(NamedTuple):
+    """An agency's file, and what its references lead to: together they say where the agency is."""
 
-    Attributes:
-        records: by native id, the last one that came.
-        until: where the connector says that the next harvest may begin, if it says so.
-    """
-
-    records: dict[str, ComplaintRecord] = msgspec.field(default_factory=dict)
-    until: datetime | None = None
-    rejected: list[Rejected] = msgspec.field(default_factory=list)
-    pages: int = 0
-    exchanges: list[Exchange] = msgspec.field(default_factory=list)
-
-    def resume(self) -> datetime | None:
-        """Where the hub would begin to read the next time."""
-        if self.until is not None:
-            return self.until
-        return max((r.updated_at for r in self.records.values() if r.updated_at is not None), default=None)
-
-
-class Line(msgspec.Struct, frozen=True):
-    """A line of a log."""
-
-    level: int
-    logger: str
-    text: str
+    manifest: Manifest
+    secrets: Resolve
 
 
 class Bench:
@@ -150,9 +126,14 @@ class Bench:
         return upstream
 
     @property
+    def kind(self) -> Kind:
+        """How the agency is spoken to."""
+        return self.subject.kind or kind_of(self.manifest)
+
+    @property
     def upstream(self) -> Upstream:
         """The agency itself, over HTTP."""
-        return self._upstream or _nobody
+        return self._upstream or nobody
 
     def secrets(self, reference: str) -> Secret:
         """The subject's secrets, remembered to be looked for where they must not be."""
@@ -164,11 +145,11 @@ class Bench:
 
     @asynccontextmanager
     async def connector(
-        self, upstream: Upstream | None = None, manifest: Manifest | None = None
+        self, upstream: Upstream | None = None, place: Place | None = None
     ) -> AsyncIterator[tuple[Connector, Wire]]:
         """A connector of its own, and the wire between it and the agency."""
         wire = Wire(upstream or self.upstream)
-        made = self._connect(manifest or self.manifest, wire)
+        made = self._connect(place or Place(self.manifest, self.secrets), wire)
         try:
             yield made, wire
         finally:
@@ -177,11 +158,20 @@ class Bench:
             if self._keep:
                 self.exchanges += wire.exchanges
 
-    def _connect(self, manifest: Manifest, wire: Wire) -> Connector:
+    def _connect(self, place: Place, wire: Wire) -> Connector:
+        manifest, secrets = place
         if self.subject.kind is None:
-            return connect(manifest, self.secrets, folder=self._folder, transport=wire)
-        client = http_for(manifest, self.secrets, transport=wire) if manifest.http else None
-        return self.subject.kind.connect(manifest, Means(self.secrets, client, self._folder))
+            return connect(manifest, secrets, folder=self._folder, transport=wire)
+        client = http_for(manifest, secrets, transport=wire) if manifest.http else None
+        return self.subject.kind.connect(manifest, Means(secrets, client, self._folder))
+
+    async def read(self, connector: Connector) -> Harvest:
+        """One harvest with this connector, from where the subject's begins.
+
+        Raises:
+            SourceError: it could not be finished.
+        """
+        return await read(connector, self.subject.since, pushes=self.subject.pushes)
 
     async def harvest(self) -> Harvest:
         """All there is, read once and remembered.
@@ -192,7 +182,8 @@ class Bench:
         if self._clean is None:
             try:
                 async with self.connector() as (connector, wire):
-                    self._clean = await read(connector, self.subject.since, wire, most=self.subject.most)
+                    since, most, pushes = self.subject.since, self.subject.most, self.subject.pushes
+                    self._clean = await read(connector, since, wire, most=most, pushes=pushes)
             except SourceError as error:
                 self._clean = error
         if isinstance(self._clean, SourceError):
@@ -212,7 +203,10 @@ class Bench:
         Raises:
             Untried: there are fewer than `least`.
         """
-        found = (await self.harvest()).records
+        harvest = await self.harvest()
+        found = harvest.records
+        if harvest.pushed and not self.subject.pushes:
+            raise Untried("the agency only sends, and can't be asked; certify it with what it sent: --push FILE")
         if len(found) < least:
             raise Untried(f"only {len(found)} records came, {least} are needed")
         return found
@@ -236,66 +230,19 @@ class Bench:
 
         Raises:
             NotApplicable: they come otherwise, for instance as files or rows.
+            Untried: none came.
         """
         found = await self.over_http()
-        kind = self.subject.kind or kind_of(self.manifest)
-        if kind.address != "http.url":
+        await self.records()
+        if self.kind.address != "http.url" or not any(read_body(e.answer, found.records) for e in found.exchanges):
             raise NotApplicable("its records don't come in lists over HTTP")
         return found
 
-    def with_deadline(self, seconds: float) -> Manifest:
-        """The agency's file with another `http.deadline`."""
+    def with_deadline(self, seconds: float) -> Place:
+        """The agency with another `http.deadline`."""
         assert self.manifest.http is not None
         http = msgspec.structs.replace(self.manifest.http, deadline=seconds)
-        return msgspec.structs.replace(self.manifest, http=http)
-
-
-async def read(
-    connector: Connector,
-    since: datetime | None,
-    wire: Wire | None = None,
-    after_page: Arrive | None = None,
-    most: int | None = None,
-) -> Harvest:
-    """One harvest.
-
-    Args:
-        after_page: called once, after the first page that holds something.
-
-    Raises:
-        SourceError: it could not be finished.
-        ConfigError: there are more than `most` records.
-    """
-    found, start = Harvest(), len(wire.exchanges) if wire else 0
-    async with aclosing(_generator(connector.changes(since))) as pages:
-        async for page in pages:
-            found.pages += 1
-            found.rejected += page.rejected
-            found.until = page.until or found.until
-            for record in page.records:
-                found.records[record.native_id] = record
-            if most is not None and len(found.records) > most:
-                raise ConfigError(f"there are more than {most:,} records; take a shorter stretch with --since")
-            if after_page is not None and page.records:
-                await after_page()
-                after_page = None
-    if wire is not None:
-        found.exchanges = wire.exchanges[start:]
-    return found
-
-
-def _generator(pages: Any) -> Any:
-    """The protocol asks for an iterator; only a generator has an end that can be brought about."""
-    return pages if hasattr(pages, "aclose") else _through(pages)
-
-
-async def _through(pages: AsyncIterator[Any]) -> AsyncIterator[Any]:
-    async for page in pages:
-        yield page
-
-
-async def _nobody(asked: Asked) -> Any:
-    raise SourceError("there is no agency behind this wire")
+        return Place(msgspec.structs.replace(self.manifest, http=http), self.secrets)
 
 
 def _credentials(exchanges: list[Exchange]) -> Iterator[str]:
@@ -303,36 +250,3 @@ def _credentials(exchanges: list[Exchange]) -> Iterator[str]:
         for name, value in exchange.asked.headers.items():
             if _SECRET_HEADER.search(name):
                 yield value.rpartition(" ")[2]
-
-
-class _Listener(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.lines: list[Line] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = self.format(record)
-        self.lines.append(Line(record.levelno, record.name, text))
-
-
-@contextmanager
-def listening() -> Iterator[list[Line]]:
-    """All that is logged meanwhile, down to DEBUG."""
-    root, listener = logging.getLogger(), _Listener()
-    level, handlers = root.level, root.handlers[:]
-    root.handlers = [listener]
-    root.setLevel(logging.DEBUG)
-    try:
-        yield listener.lines
-    finally:
-        root.handlers, root.level = handlers, level
-        root.setLevel(level)
-
-
-def middle(records: Mapping[str, ComplaintRecord]) -> datetime | None:
-    """The moment by which half of the records had changed last."""
-    moments = sorted(record.updated_at for record in records.values() if record.updated_at is not None)
-    return moments[len(moments) // 2] if moments else None
-
-
-SECOND: Final = timedelta(seconds=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import orjson
 from lxml import etree
@@ -108,9 +108,14 @@ class XmlBody(Body):
 
     def changed(self, item: Any, change: Callable[[str, Any], Any]) -> Any:
         item = copy.deepcopy(item)
-        for element in item.iter():
-            if isinstance(element.tag, str) and element.text and element.text.strip():
-                element.text = str(change(etree.QName(element).localname, element.text))
+        for element in item.iter(etree.Element):
+            name = etree.QName(element).localname
+            if element.text and element.text.strip():
+                element.text = str(change(name, element.text))
+            if element.tail and element.tail.strip():
+                element.tail = str(change(name, element.tail))
+            for attribute, value in element.items():
+                element.set(attribute, str(change(etree.QName(attribute).localname, value)))
         return item
 
     def garbage(self) -> tuple[Any, Any]:
@@ -142,9 +147,14 @@ def _read_xml(answer: Answer, ids: Collection[str]) -> tuple[Body, Place] | None
     return (body, ()) if any(body.keys(item) & set(ids) for item in body.items) else None
 
 
+_PARSER: Final = etree.XMLParser(
+    resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
+)
+
+
 def _parsed(content: bytes) -> etree._Element | None:
     try:
-        return etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
+        return etree.fromstring(content, _PARSER)
     except (etree.XMLSyntaxError, ValueError):
         return None
 

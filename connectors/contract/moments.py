@@ -6,7 +6,9 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
-_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?(?:[.,]\d+)?)?(?: ?(?:Z|[+-]\d\d:?\d\d))?")
+_ISO = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?(?:[.,]\d+)?)?(?: ?(?:[+-]\d\d:?\d\d|[A-Z]{1,4}))?"
+)
 _DAY_FIRST = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?:[T ,]+(\d\d)[:.](\d\d)(?:[:.](\d\d))?)?(?: \w{3,4})?")
 _EPOCH = re.compile(r"[12]\d{9}(?:\d{3}|\.\d+)?")
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)$")

@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from connectors.contract.bench import SAMPLE, SECOND, Bench, Subject, middle
+from connectors.contract.bench import Bench, Subject
+from connectors.contract.harvest import SAMPLE, SECOND, middle
 from connectors.contract.lists import another
 from connectors.contract.moments import moment_of
-from connectors.contract.scrub import Scrubber, kept
+from connectors.contract.scrub import Scrubber, kept, vocabulary
 from connectors.contract.wire import Answer, Asked, Exchange, Upstream
 from connectors.manifest import Manifest
 from connectors.secrets import Resolve
@@ -83,7 +84,8 @@ async def record(subject: Subject, folder: Path) -> Index:
 
 def _save(bench: Bench, folder: Path, records: Mapping[str, ComplaintRecord]) -> Index:
     subject, manifest = bench.subject, bench.manifest
-    scrubber = Scrubber({*kept(manifest, records.values()), *_requested(bench.exchanges)}, bench.revealed)
+    known = {*vocabulary(bench.kind), *_requested(bench.exchanges)}
+    scrubber = Scrubber(kept(manifest, records.values()), bench.revealed, known)
     draft = folder.with_name(folder.name + ".part")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from connectors.contract.arrivals import Arrivals, Lists
-from connectors.contract.bench import SECOND, Bench, Harvest, read
+from connectors.contract.bench import Bench
+from connectors.contract.harvest import SECOND, Harvest, read
 from connectors.contract.lists import another
 from connectors.contract.rule import Broken, Untried, rule
 from schema.agency import ConnectorTier
@@ -34,8 +35,8 @@ async def arrivals_not_missed(bench: Bench) -> str | None:
     if not full.count:
         raise Untried("no list of records was found in the replies")
     arrivals = Arrivals(bench.upstream, full, records, names)
-    async with bench.connector(arrivals) as (connector, wire):
-        first = await read(connector, bench.subject.since, wire)
+    async with bench.connector(arrivals) as (connector, _):
+        first = await bench.read(connector)
     if lost := set(records) - set(first.records):
         raise Broken(f"a row arrived after the first page, and {min(lost)} was never read")
     later = await _the_next(bench, records, names, since)
@@ -70,7 +71,7 @@ async def _at_the_agency(bench: Bench) -> str:
         if lost := set(records) - set(first.records):
             raise Broken(f"{len(arrived)} rows arrived after the first page, and {min(lost)} was never read")
         resume = first.resume()
-        later = await read(connector, resume - SECOND if resume else None, wire)
+        later = await read(connector, resume - SECOND if resume else bench.subject.since, wire)
     if lost := arrived - {*first.records, *later.records}:
         raise Broken(f"{min(lost)} arrived after the first page, and was read neither then nor by the next harvest")
     return f"{len(arrived)} rows arrived after the first of {first.pages} pages"

@@ -7,17 +7,17 @@ import gc
 import logging
 import time
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from typing import Final
 
-import httpx2
-
-from connectors.contract.bench import Bench, listening, read
+from connectors.contract.bench import Bench
 from connectors.contract.elsewhere import dead, silent
-from connectors.contract.lists import read_body
+from connectors.contract.harvest import Harvest, read
+from connectors.contract.lists import Body, read_body
+from connectors.contract.logs import listening
 from connectors.contract.rule import Broken, NotApplicable, Untried, rule
-from connectors.contract.wire import Answer, Asked
+from connectors.contract.wire import Answer, Asked, nobody
 from schema.agency import ConnectorTier
 from schema.errors import AuthenticationFailed, RateLimited, SourceError, SourceTimeout
 from schema.ports import Connector
@@ -42,7 +42,7 @@ async def deadline_kept(bench: Bench) -> str | None:
         raise AssertionError("unreachable")
 
     if not await bench.speaks_http():
-        async with silent(bench, _DEADLINE) as manifest, bench.connector(manifest=manifest) as (connector, _):
+        async with silent(bench, _DEADLINE) as place, bench.connector(place=place) as (connector, _):
             return await _in_time(connector.check, _DEADLINE)
     ask = await _asking(bench)
     async with bench.connector(hang, bench.with_deadline(_DEADLINE)) as (connector, _):
@@ -54,7 +54,7 @@ async def _asking(bench: Bench) -> Callable[[Connector], Awaitable[object]]:
     await bench.over_http()
     async with bench.connector() as (connector, wire):
         await connector.check()
-        return _checked if wire.asked else _harvested
+        return _checked if wire.asked else bench.read
 
 
 async def _in_time(ask: Callable[[], Awaitable[object]], deadline: float) -> str:
@@ -102,7 +102,7 @@ async def auth_failure_distinct(bench: Bench) -> str | None:
     """The agency answers 401, then 403, to everything: `check` and the harvest are AuthenticationFailed, after at most
     four requests (one retry with a fresh token is fine).
     """
-    asking = {await _asking(bench), _harvested}
+    asking = (await _asking(bench), bench.read)
     for status in (401, 403):
 
         async def refuse(asked: Asked, status: int = status) -> Answer:
@@ -118,10 +118,6 @@ async def auth_failure_distinct(bench: Bench) -> str | None:
 
 async def _checked(connector: Connector) -> object:
     return await connector.check()
-
-
-async def _harvested(connector: Connector) -> object:
-    return await read(connector, None)
 
 
 async def _raised(ask: Callable[[], Awaitable[object]], wanted: type[SourceError], status: str) -> SourceError:
@@ -157,9 +153,9 @@ async def _not_empty(bench: Bench, name: str, answer: Answer) -> None:
     async def upstream(asked: Asked) -> Answer:
         return answer
 
-    async with bench.connector(upstream) as (connector, wire):
+    async with bench.connector(upstream) as (connector, _):
         try:
-            found = await read(connector, bench.subject.since, wire)
+            found = await bench.read(connector)
         except SourceError:
             return
     if not found.rejected:
@@ -172,23 +168,20 @@ async def outage_told_once(bench: Bench) -> str | None:
     nothing, and the connector itself logs at most one line of a warning or worse: the hub tells the outage, once.
     """
 
-    async def gone(asked: Asked) -> Answer:
-        raise httpx2.ConnectError("refused")
-
-    manifest = None if await bench.speaks_http() else dead(bench)
+    place = None if await bench.speaks_http() else dead(bench)
     with listening() as lines:
-        async with bench.connector(gone, manifest) as (connector, _):
+        async with bench.connector(nobody, place) as (connector, _):
             for _ in range(3):
-                await _an_outage(connector)
+                await _an_outage(bench, connector)
     loud = [line for line in lines if line.level >= logging.WARNING]
     if len(loud) > 1:
         raise Broken(f"three attempts logged {len(loud)} warnings, for instance: {loud[0].text.splitlines()[0]}")
     return "three attempts"
 
 
-async def _an_outage(connector: Connector) -> None:
+async def _an_outage(bench: Bench, connector: Connector) -> None:
     try:
-        found = await read(connector, None)
+        found = await bench.read(connector)
     except SourceError:
         return
     raise Broken(f"with nothing at the agency's address, a harvest brought {len(found.records)} records and no error")
@@ -206,11 +199,11 @@ async def close_is_clean(bench: Bench) -> str | None:
         before = asyncio.all_tasks()
         for use in (_unused, _used, _abandoned):
             async with bench.connector() as (connector, wire):
-                await use(connector)
+                await use(bench, connector)
                 await connector.aclose()
                 if bench.manifest.http is not None and not wire.closed:
                     raise Broken("the HTTP client was not closed")
-            if left := asyncio.all_tasks() - before:
+            if left := await _left(asyncio.all_tasks() - before):
                 raise Broken(f"closed {use.__name__.strip('_')}, it left a task: {min(t.get_name() for t in left)}")
         gc.collect()
     if told:
@@ -218,16 +211,21 @@ async def close_is_clean(bench: Bench) -> str | None:
     return "unused, used, abandoned"
 
 
-async def _unused(connector: Connector) -> None:
+async def _left(tasks: set[asyncio.Task[object]]) -> set[asyncio.Task[object]]:
+    """Those that don't end by themselves: an agency in the same process needs a moment to notice."""
+    return (await asyncio.wait(tasks, timeout=_SLACK))[1] if tasks else tasks
+
+
+async def _unused(bench: Bench, connector: Connector) -> None:
     pass
 
 
-async def _used(connector: Connector) -> None:
-    await read(connector, None)
+async def _used(bench: Bench, connector: Connector) -> None:
+    await bench.read(connector)
 
 
-async def _abandoned(connector: Connector) -> None:
-    pages = connector.changes(None)
+async def _abandoned(bench: Bench, connector: Connector) -> None:
+    pages = connector.changes(bench.subject.since)
     async for _ in pages:
         break
     if (aclose := getattr(pages, "aclose", None)) is not None:
@@ -239,6 +237,8 @@ async def quarantine_isolates(bench: Bench) -> str | None:
     """Two records of a list are replaced, one by a piece of text and one by an empty object. All others come as
     before, and what can't be read is set aside with a reason.
     """
+    if (await bench.harvest()).pushed:
+        return await _isolated_in_pushes(bench)
     harvest, records = await bench.lists_over_http(), await bench.records(3)
     victims: set[str] = set()
 
@@ -247,19 +247,44 @@ async def quarantine_isolates(bench: Bench) -> str | None:
         found = read_body(answer, records)
         if found is None or len(found[0].items) < 3 or (victims and not hit):
             return answer
-        body = found[0]
-        for place, bad in zip((0, -1), body.garbage(), strict=True):
-            victims.update(body.keys(body.items[place]) & set(records))
-            body.items[place] = bad
+        victims.update(_spoil(found[0], records))
         hit.clear()
-        return body.answer()
+        return found[0].answer()
 
     hit = [True]
-    async with bench.connector(upstream) as (connector, wire):
-        found = await read(connector, bench.subject.since, wire)
+    async with bench.connector(upstream) as (connector, _):
+        found = await bench.read(connector)
     if not victims:
         raise Untried("no reply holds a list of three records or more")
-    if lost := set(records) - victims - set(found.records):
+    return _isolated(harvest, found, victims)
+
+
+def _spoil(body: Body, records: Collection[str]) -> set[str]:
+    """Replaces the first and the last record by what is none; returns whose they were."""
+    victims: set[str] = set()
+    for place, bad in zip((0, -1), body.garbage(), strict=True):
+        victims |= body.keys(body.items[place]) & set(records)
+        body.items[place] = bad
+    return victims
+
+
+async def _isolated_in_pushes(bench: Bench) -> str:
+    harvest, records = await bench.harvest(), await bench.records(3)
+    victims: set[str] = set()
+    pushes = list(bench.subject.pushes)
+    for number, push in enumerate(pushes):
+        found = read_body(Answer(content=push), records)
+        if found is not None and len(found[0].items) >= 3:
+            victims |= _spoil(found[0], records)
+            pushes[number] = found[0].answer().content
+    if not victims:
+        raise Untried("no push holds a list of three records or more")
+    async with bench.connector() as (connector, _):
+        return _isolated(harvest, await read(connector, None, pushes=pushes), victims)
+
+
+def _isolated(harvest: Harvest, found: Harvest, victims: set[str]) -> str:
+    if lost := set(harvest.records) - victims - set(found.records):
         raise Broken(f"beside two records that could not be read, {min(lost)} was lost")
     if len(found.rejected) <= len(harvest.rejected):
         raise Broken("records that can't be read were dropped without a word")

@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from connectors.contract.bench import Bench, Line, listening, read
+from connectors.contract.bench import Bench
 from connectors.contract.lists import read_body
+from connectors.contract.logs import Line, listening
 from connectors.contract.moments import moment_of
 from connectors.contract.rule import Broken, NotApplicable, rule
 from connectors.contract.wire import Answer, Asked
@@ -67,9 +68,9 @@ async def _read_all(
     rejected: list[Rejected] = []
     probe: Probe | None = None
     errors: list[str] = []
-    async with bench.connector(upstream) as (connector, wire):
+    async with bench.connector(upstream) as (connector, _):
         try:
-            rejected += (await read(connector, bench.subject.since, wire)).rejected
+            rejected += (await bench.read(connector)).rejected
             probe = await connector.check()
             rejected += probe.page.rejected
         except SourceError as error:
@@ -96,7 +97,7 @@ async def secrets_unseen(bench: Bench) -> str | None:
     with listening() as lines:
         for upstream in (bench.upstream, echo(401), echo(500), echo(200)):
             async with bench.connector(upstream) as (connector, _):
-                texts += await _shown(connector)
+                texts += await _shown(bench, connector)
             if not await bench.speaks_http():
                 break
     texts += _texts(lines)
@@ -108,10 +109,10 @@ async def secrets_unseen(bench: Bench) -> str | None:
     return f"{len(secrets)} secrets, {len(lines):,} log lines"
 
 
-async def _shown(connector: Connector) -> list[str]:
+async def _shown(bench: Bench, connector: Connector) -> list[str]:
     texts = [repr(connector), str(connector)]
     texts += [repr(part) for part in getattr(connector, "__dict__", {}).values()]
-    for ask in (connector.check, lambda: read(connector, None)):
+    for ask in (connector.check, lambda: bench.read(connector)):
         try:
             found = await ask()
         except SourceError as error:

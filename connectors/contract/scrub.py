@@ -7,15 +7,19 @@ pseudonym, of the same length and case, everywhere in one recording; the key of 
 
 from __future__ import annotations
 
+import ast
 import hmac
 import re
 import secrets as random
 from collections.abc import Collection, Iterable
 from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from connectors.base import Kind
 from connectors.contract.lists import rewritten
 from connectors.contract.moments import moment_of
 from connectors.contract.wire import Answer
@@ -27,8 +31,8 @@ from schema.complaint import AgencyReference, ComplaintRecord
 _HARMLESS: Final = frozenset(
     re.findall(
         r"\w+",
-        "ok success sukses berhasil error gagal ya tidak yes no true false y n t f null none anonim rahasia publik "
-        "public private asc desc",
+        "ok success sukses berhasil bearer error gagal ya iya benar tidak bukan yes no on off "
+        "true false y n t f null none anonim rahasia publik public private asc desc",
     )
 )
 _PERSONAL: Final = re.compile(
@@ -38,8 +42,12 @@ _PERSONAL: Final = re.compile(
 )
 _PLACE: Final = re.compile(r"^(lat|latitude|lintang|lng|lon|long|longitude|bujur)$", re.IGNORECASE)
 _PHONE_OR_NIK: Final = re.compile(r"(\+?62|0)[\d .-]{8,15}|\d{12,}")
+_NUMBER: Final = re.compile(r"[\d.,+-]+")
 _WORD: Final = re.compile(r"[^\W\d_]+|\d+")
 _ADDRESS: Final = re.compile(r"https?://\S+")
+_DEGREES: Final = re.compile(r"(-?\d{1,3}[.,]\d\d)\d{2,}")
+#: Characters of a word that a program compares with.
+_LONGEST_WORD: Final = 60
 _LITERAL: Final = re.compile(r"'([^']*)'")
 _CONSONANTS, _VOWELS = "bdgjklmnprstw", "aeiou"
 
@@ -48,14 +56,16 @@ class Scrubber:
     """Replaces values. One is made for each recording.
 
     Args:
-        keep: values that stay, whatever they look like.
+        keep: values that stay, whatever they look like; the words in them stay elsewhere too.
+        vocabulary: further values that stay, as a whole.
         secrets: are replaced by `***` wherever they stand.
     """
 
-    def __init__(self, keep: Iterable[str], secrets: Collection[str] = ()) -> None:
-        self._keep = {fold(value) for value in keep} | _HARMLESS
+    def __init__(self, keep: Iterable[str], secrets: Collection[str] = (), vocabulary: Iterable[str] = ()) -> None:
+        kept = {fold(value) for value in keep}
+        self._keep = kept | _HARMLESS | {fold(value) for value in vocabulary}
         self._beginnings = tuple(key[:-1].rstrip() for key in self._keep if len(key) > 2 and key.endswith("*"))
-        self._words = {word for value in self._keep for word in _WORD.findall(value) if len(word) > 1}
+        self._words = {word for value in kept for word in _WORD.findall(value) if len(word) > 1}
         self._secrets = sorted((secret for secret in secrets if len(secret) >= 6), key=len, reverse=True)
         self._key = random.token_bytes(32)
 
@@ -77,12 +87,10 @@ class Scrubber:
             return value
         if isinstance(value, str):
             return self.text(value, name)
-        if isinstance(value, float) and _PLACE.search(name):
-            return round(value, 2)
-        if isinstance(value, int) and fold(str(value)) not in self._keep:
-            text = str(value)
-            if _PERSONAL.search(name) or (len(text) >= 12 and moment_of(text) is None):
-                return int(text[0] + self._digits(text[1:])) if len(text) > 1 else value
+        if isinstance(value, float) and (_PLACE.search(name) or round(value, 3) != value):
+            return round(value, 2)  # coordinates, whatever they are called
+        if isinstance(value, int) and fold(text := str(value)) not in self._keep and _is_personal(name, text):
+            return int(text[0] + self._digits(text[1:]))
         return value
 
     def text(self, value: str, name: str = "") -> str:
@@ -94,9 +102,13 @@ class Scrubber:
             return value
         if _ADDRESS.fullmatch(value.strip()):
             return self._address(value)
-        if _PLACE.search(name) and re.fullmatch(r"-?\d{1,3}[.,]\d+", folded):
-            return value[: re.search(r"[.,]", value).end() + 2]  # type: ignore[union-attr]  # matched just now
-        if re.fullmatch(r"[\d.,+-]+", folded) and not _PERSONAL.search(name) and not _PHONE_OR_NIK.fullmatch(folded):
+        if place := _DEGREES.fullmatch(folded):
+            return place[1]
+        if (
+            re.fullmatch(r"[\d.,+-]+", folded)
+            and not _PHONE_OR_NIK.fullmatch(folded)
+            and not _is_personal(name, folded)
+        ):
             return value
         if begun := next((start for start in self._beginnings if folded.startswith(start)), None):
             return value[: len(begun)] + self._scrambled(value[len(begun) :])
@@ -130,6 +142,11 @@ class Scrubber:
         return f"{head}{slash}{self._scrambled(stem)}{dot}{extension}" if dot and slash and "?" not in last else value
 
 
+def _is_personal(name: str, number: str) -> bool:
+    """A number that may be somebody's, by the name it stands under or by its length."""
+    return len(number) >= 4 and (bool(_PERSONAL.search(name)) or (len(number) >= 12 and moment_of(number) is None))
+
+
 def kept(manifest: Manifest, records: Iterable[ComplaintRecord]) -> set[str]:
     """What must stay for the agency's file to read a recording as it read the agency: never what people wrote."""
     found = {word for words in msgspec.structs.asdict(manifest.words).values() for word in words}
@@ -140,6 +157,21 @@ def kept(manifest: Manifest, records: Iterable[ComplaintRecord]) -> set[str]:
     for record in records:
         found.update(_known(record))
     return found
+
+
+def vocabulary(kind: Kind) -> set[str]:
+    """The words that a kind's own program compares with: what it maps by itself, and flags."""
+    module = kind.settings.__module__
+    spec = find_spec(module if "." not in module else module.rpartition(".")[0])
+    sources = [Path(spec.origin)] if spec and spec.origin else []
+    if sources and sources[0].name == "__init__.py":
+        sources = sorted(sources[0].parent.glob("*.py"))
+    return {
+        node.value
+        for source in sources
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) <= _LONGEST_WORD
+    }
 
 
 def _known(record: ComplaintRecord) -> Iterable[str]:

@@ -89,6 +89,11 @@ class Wire(httpx2.AsyncBaseTransport):
         self.closed += 1
 
 
+async def nobody(asked: Asked) -> Answer:
+    """What is at an address where nothing is."""
+    raise httpx2.ConnectError("refused")
+
+
 def through(transport: Transport, seconds: float) -> Upstream:
     """The agency behind a transport. Its errors pass as they are."""
 

@@ -220,7 +220,7 @@ class Open311Connector:
 
         async def fetch(path: str, params: Params) -> Batch:
             reply = await self._get(path, {**query, **params})
-            raws = read_requests(reply.content, charset(reply))
+            raws = [] if reply.ignored else read_requests(reply.content, charset(reply))
             return Batch(raws, raws, reply, _total(reply))
 
         return fetch
@@ -230,7 +230,7 @@ class Open311Connector:
             return []  # would be another path
         try:
             reply = await self._get(self._path(f"requests/{quote(native_id, safe='')}"), self._settings.params)
-            return read_requests(reply.content, charset(reply))
+            return [] if reply.ignored else read_requests(reply.content, charset(reply))
         except HttpFailure as failure:  # as a status or, with 200, in an error document
             if failure.status in (404, 410):
                 return []

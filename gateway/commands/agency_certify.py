@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from connectors.contract.suite import outcomes
 from connectors.manifest import Manifest, read_manifest
 from connectors.secrets import Secrets
 from gateway.commands.agency_record import recording_of
+from gateway.settings import LogFormat, LogLevel
+from gateway.telemetry import configure_logs
 from schema.agency import ConnectorTier
 
 console = Console(highlight=False)
@@ -32,7 +35,13 @@ _COLOURS = {
 
 
 def certify(
-    file: Path, *, live: bool = False, url: str | None = None, since: datetime | None = None, json: bool = False
+    file: Path,
+    *,
+    live: bool = False,
+    url: str | None = None,
+    since: datetime | None = None,
+    push: Sequence[Path] = (),
+    json: bool = False,
 ) -> int:
     """Try each rule of the contract on an agency's recording, or live, and write down the tier. Exits with 1 for none.
 
@@ -41,28 +50,38 @@ def certify(
     file
         The agency's file, for instance agencies/prov-bali.toml.
     live
-        Ask the agency itself, a few dozen times, also where there is a recording.
+        Ask the agency itself, about ten harvests long, also where there is a recording.
     url
         Another base address than the file's; asks the agency live.
     since
         Live: only what changed since then, for an agency with more than 20,000 complaints: 2026-05-01.
+    push
+        A file with the body of a push, for an agency that only sends; may be given again.
     json
         One JSON object, for scripts.
     """
+    configure_logs(LogFormat.TEXT, LogLevel.ERROR)  # what goes wrong on purpose would be told at length
     manifest = read_manifest(file)
     live = live or url is not None or not (recording_of(file) / INDEX).exists()
-    found = asyncio.run(_tried(_subject(manifest, live=live, url=url, since=since), quiet=json))
+    found = asyncio.run(_tried(_subject(manifest, live=live, url=url, since=since, push=push), quiet=json))
     certificate = issue(manifest, found, "live" if live else "recording", datetime.now(UTC))
     (_print_json if json else _print)(certificate, found)
     return 0 if certificate.tier else 1
 
 
-def _subject(manifest: Manifest, *, live: bool, url: str | None, since: datetime | None) -> Subject:
+def _subject(
+    manifest: Manifest, *, live: bool, url: str | None, since: datetime | None, push: Sequence[Path]
+) -> Subject:
     if not live:
         return recorded(manifest, recording_of(Path(manifest.file)))
     if since is not None and since.tzinfo is None:
         since = since.replace(tzinfo=UTC)
-    return Subject(manifest=manifest.at(url) if url else manifest, secrets=Secrets(os.environ), since=since)
+    return Subject(
+        manifest=manifest.at(url) if url else manifest,
+        secrets=Secrets(os.environ),
+        since=since,
+        pushes=tuple(path.read_bytes() for path in push),
+    )
 
 
 async def _tried(subject: Subject, *, quiet: bool) -> list[Outcome]:

@@ -14,8 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.manifest import Manifest, read_manifest
+from connectors.preview import without_people
 from connectors.registry import connect
 from connectors.secrets import Secrets
+from gateway.settings import LogFormat, LogLevel
+from gateway.telemetry import configure_logs
 from schema.complaint import ComplaintRecord
 from schema.errors import SourceError
 from schema.ports import Probe
@@ -39,6 +42,7 @@ def check(file: Path, *, url: str | None = None, json: bool = False) -> int:
     json
         One JSON object, for scripts.
     """
+    configure_logs(LogFormat.TEXT, LogLevel.ERROR)  # what is worth a warning is in the verdict
     manifest = read_manifest(file)
     try:
         probe = asyncio.run(_probe(manifest.at(url) if url else manifest))
@@ -100,7 +104,7 @@ def _record(probe: Probe) -> Group | Text:
         return Text("none")
     table = Table.grid(padding=(0, 2))
     for name, value in _told(probe.page.records[0]).items():
-        shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        shown = without_people(value if isinstance(value, str) else msgspec.json.encode(value).decode())
         table.add_row(Text(name, style="cyan"), Text(shown if len(shown) <= 300 else shown[:300] + "…"))
     silent = [name for name in ComplaintRecord.__struct_fields__ if name not in _told(probe.page.records[0])]
     return Group(table, Text("not told: " + ", ".join(silent), style="dim"))
@@ -108,9 +112,9 @@ def _record(probe: Probe) -> Group | Text:
 
 def _told(record: ComplaintRecord) -> dict[str, object]:
     """The fields that the agency fills, and what always has a meaning."""
-    found = msgspec.to_builtins(record)
+    found = {"native_id": record.native_id, **msgspec.to_builtins(record)}
     always = ("status", "is_anonymous", "is_confidential")
-    return {name: value for name, value in found.items() if name in always or value not in (None, [], False, "")}
+    return {name: value for name, value in found.items() if value or name in always}
 
 
 def _verdict(probe: Probe) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.prompt import Prompt
 
 from connectors.contract.certificate import folder_of
+from connectors.json_schema import agency_schema_text
 from connectors.manifest import Manifest, parse_manifest
 from connectors.registry import BUILT_IN, check, kind_of, kinds
 from connectors.templates import AUTH, level_of, text_of, zone_of
@@ -23,13 +24,13 @@ console = Console(highlight=False)
 
 Auth = Literal["none", "bearer", "basic", "api-key", "headers", "oauth2"]
 
-_TEST = '''"""The contract of {slug}, on its recording: pytest {file}"""
+_TEST = '''"""The contract of {slug}: pytest {file}"""
 
 from pathlib import Path
 
-from connectors.testing import contract, recorded
+from connectors.testing import contract, {on}
 
-test_contract = contract(lambda: recorded(Path(__file__).parents[1] / "{slug}.toml"))
+test_contract = contract(lambda: {on}(Path(__file__).parents[1] / "{slug}.toml"))
 '''
 
 
@@ -95,7 +96,7 @@ def new(
     )
     if kind in BUILT_IN:
         check(parse_manifest(text, slug=agency, file=str(file)))
-    _write(file, text)
+    _write(file, text, "recorded" if over_http else "live")
     _told(file)
 
 
@@ -127,12 +128,21 @@ def _name(slug: str, region: str | None) -> str:
     return f"Pemerintah {found.name}" if found else slug
 
 
-def _write(file: Path, text: str) -> None:
+def _write(file: Path, text: str, on: str) -> None:
     own = folder_of(file)
     (own / "recording").mkdir(parents=True, exist_ok=True)
     test = f"test_{file.stem.replace('-', '_')}.py"
-    (own / test).write_text(_TEST.format(slug=file.stem, file=f"{own.name}/{test}"), encoding="utf-8")
-    file.write_text(text, encoding="utf-8")
+    (own / test).write_text(_TEST.format(slug=file.stem, file=f"{own.name}/{test}", on=on), encoding="utf-8")
+    file.write_text(f"#:schema {_schema(file.parent)}\n{text}", encoding="utf-8")
+
+
+def _schema(folder: Path) -> str:
+    """Where editors find how these files are written, seen from their folder; put there if it is nowhere."""
+    published = folder.parent / "docs" / "agency.schema.json"
+    if published.exists():
+        return "../docs/agency.schema.json"
+    (folder / "agency.schema.json").write_text(agency_schema_text(), encoding="utf-8")
+    return "agency.schema.json"
 
 
 def _told(file: Path) -> None:

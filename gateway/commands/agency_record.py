@@ -14,12 +14,15 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from connectors.contract.bench import Bench, Harvest, Subject
+from connectors.contract.bench import Bench, Subject
 from connectors.contract.certificate import folder_of
+from connectors.contract.harvest import Harvest
 from connectors.contract.recording import Index, record, recorded
 from connectors.contract.rule import Untried
 from connectors.manifest import Manifest, read_manifest
 from connectors.secrets import Secrets
+from gateway.settings import LogFormat, LogLevel
+from gateway.telemetry import configure_logs
 from schema.errors import ConfigError, SourceError
 
 console = Console(highlight=False)
@@ -45,6 +48,7 @@ def record_agency(file: Path, *, url: str | None = None, since: datetime | None 
     json
         One JSON object, for scripts.
     """
+    configure_logs(LogFormat.TEXT, LogLevel.WARNING)
     manifest = read_manifest(file)
     subject = Subject(manifest=manifest.at(url) if url else manifest, secrets=Secrets(os.environ), since=_aware(since))
     folder = recording_of(file)
@@ -87,6 +91,7 @@ def replay(file: Path, *, json: bool = False) -> int:
     json
         One JSON object, for scripts.
     """
+    configure_logs(LogFormat.TEXT, LogLevel.WARNING)
     folder = recording_of(file)
     try:
         harvest = asyncio.run(_replayed(read_manifest(file), folder))

@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Console
 
 from connectors.registry import load_agencies
-from gateway.reload import Hub, Outcome, find_hub, reload_hub
+from gateway.reload import Hub, Outcome, find_hub, here, reload_hub
 from gateway.settings import Settings, load
 from gateway.sync.agencies import Applied
 from schema.errors import ConfigError, SimpulError
@@ -45,6 +45,8 @@ def _hub(settings: Settings) -> Hub:
     hub = find_hub(settings.data_dir)
     if hub is None:
         raise SimpulError(f"no hub runs on the data folder {settings.data_dir} (SIMPUL_DATA_DIR)")
+    if hub.place != here():
+        raise SimpulError("the hub of this data folder runs on another machine or in a container: run this there")
     folder = str(settings.agencies_dir.resolve())
     if hub.agencies_dir != folder:
         raise ConfigError(f"is {folder}, and the hub reads {hub.agencies_dir}", key="SIMPUL_AGENCIES_DIR")

@@ -87,6 +87,7 @@ class Compiler:
     """Compiles the selections of one operation, for one choice of what `@skip` and `@include` leave in.
 
     Attributes:
+        definitions: of the document's fragments.
         variables: those by which fields were left out or in.
         sites, varying, shared: what generated functions name by number: infos, arguments with variables in them, and
             values that the rows of one run share.
@@ -107,6 +108,7 @@ class Compiler:
         self.varying: list[Varying] = []
         self.shared: list[Callable[[Run], Any]] = []
         self.reads_agencies = False
+        self.definitions = fragments
         self.fragments = {name: FragmentDetails(node) for name, node in fragments.items()}
         self.variables = variables
         self._records: dict[tuple[str, tuple[int, ...]], Piece] = {}

@@ -198,6 +198,8 @@ class Executor:
             return await self._executed(operation, viewer, None)
         reads = LiveReads(self._live, viewer)
         answer = await self._executed(operation, viewer, reads)
+        if not reads.used:
+            return answer
         for _ in range(MOST_AGAIN):
             if not await reads.fetch():
                 break
@@ -393,15 +395,12 @@ def _explained(answer: Answer, stumbled: Exception | None) -> Answer:
 
 def _with_live(answer: Answer, reads: LiveReads) -> Answer:
     """The answer with what is to be said of the agencies that were asked for it."""
-    if reads.good_for is None:
-        return answer
-    replace, errors = msgspec.structs.replace, [shown_exception(error) for error in reads.errors()]
-    if not errors and not reads.stale:
-        return replace(answer, good_for=reads.good_for)
-    raw = answer.raw
+    if reads.whole:
+        return msgspec.structs.replace(answer, good_for=reads.good_for)
+    raw, errors = answer.raw, [shown_exception(error) for error in reads.errors()]
     if raw is not None and errors:
         raw = b'{"errors":' + orjson.dumps(errors) + b"," + raw[1:]
-    return replace(answer, errors=[*answer.errors, *errors], raw=raw, dependencies=None, versions=None)
+    return msgspec.structs.replace(answer, errors=[*answer.errors, *errors], raw=raw, dependencies=None, versions=None)
 
 
 async def _awaited(result: Any) -> ExecutionResult:

@@ -112,11 +112,15 @@ class QueryPlan(Plan):
             for name, root in self._roots.items():
                 data[name] = await root(run)
                 await run.settle()
-            if (run.context.outdated or run.context.renewed) and len(data) > 1:
+            if len(data) > 1 and (run.context.outdated or _refreshed(run)):
                 raise Aside("what one root field found too old another may show as fresh")
             return written({"data": data})
         finally:
             run.abandon()
+
+
+def _refreshed(run: Run) -> bool:
+    return run.context.reads is not None and bool(run.context.reads.refreshed)
 
 
 class FramePlan(Plan):

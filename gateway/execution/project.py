@@ -14,6 +14,7 @@ from gateway.execution.compile import Compiler, Details, Piece, shown
 from gateway.execution.resolvers import Uncompilable
 from gateway.execution.run import Aside, Run
 from schema.complaint import ComplaintRecord, ContentState
+from schema.graph.content import shows_content
 
 #: Values that one place in a plan keeps: statuses, categories and regions are fewer.
 _MOST_SHARED = 4_096
@@ -54,12 +55,17 @@ class Projection:
         """The name of a function of expressions over rows."""
         return self._source.function(parameters, expression, tuple(self._bound))
 
-    def seen(self) -> Seen:
-        """To be called when all is written: what becomes of rows before they are shown."""
+    def seen(self, details: Details) -> Seen:
+        """To be called when all is written: what becomes of rows before they are shown.
+
+        Args:
+            details: of the field that shows them.
+        """
         if not {"content_state", *HIDDEN, *TOLD} & set(self.columns):
             return lambda rows, run: rows
         state = self._place("content_state")
-        content = Content(tuple(self.columns), state)
+        live = shows_content([each.node for each in details], self._compiler.definitions)
+        content = RowContent(tuple(self.columns), state, live=live)
         return lambda rows, run: [content.of(row, run) if row[state] in HIDING else row for row in rows]
 
     def _place(self, column: str) -> int:
@@ -158,16 +164,18 @@ class Projection:
         return Piece(f"{name}[{self._read(stored)[0]}]")
 
 
-class Content:
+class RowContent:
     """The content in rows of which the ledger has none.
 
     Args:
         columns: of the rows.
         state: where the content's state stands in them.
+        live: content is selected, so agencies that allow no copies are asked for it.
     """
 
-    def __init__(self, columns: tuple[str, ...], state: int) -> None:
+    def __init__(self, columns: tuple[str, ...], state: int, *, live: bool) -> None:
         self._state = state
+        self._live = live
         self._hidden = [(place, HIDDEN[column]) for place, column in enumerate(columns) if column in HIDDEN]
         self._told = [(place, TOLD[column]) for place, column in enumerate(columns) if column in TOLD]
 
@@ -187,7 +195,7 @@ class Content:
 
     def _record(self, row: Row, run: Run) -> ComplaintRecord | None:
         reads = run.context.reads
-        content = reads.content(row[0]) if reads is not None else None
+        content = reads.content(row[0]) if self._live and reads is not None else None
         if content is None or content.record is None:
             return None
         if content.state is ContentState.STALE or content.record.is_confidential:

@@ -82,7 +82,7 @@ class Found:
         self._arguments = compiler.arguments(parent, details)
         text = projection.complaint(_type(parent, details), details)
         self._show = compiler.source.load(projection.function("r, run", text))
-        self._seen = projection.seen()
+        self._seen = projection.seen(details)
         self._reads_agencies = compiler.reads_agencies
         self._columns = tuple(projection.columns)
         self._numbered = ("agency", "submitted_at", *self._columns)
@@ -139,7 +139,7 @@ class Listed:
         fields = {name: self._field(connection, each) for name, each in chosen.items()}
         text = self._projection.function("o, run, rows, seal, total", shown(fields))
         self._show = compiler.source.load(text)
-        self._seen = self._projection.seen()
+        self._seen = self._projection.seen(details)
         self._reads_agencies = compiler.reads_agencies
         self._columns = tuple(self._projection.columns)
 

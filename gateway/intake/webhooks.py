@@ -20,7 +20,7 @@ from schema.ports import Clock, Receiver, Writer
 
 log = structlog.get_logger(__name__)
 
-#: Bytes of a push, and seconds that it may take to come.
+#: Bytes of a push, and seconds that it may take to come: nothing is known of its sender until it has.
 MAX_BODY: Final = 2_000_000
 PATIENCE: Final = 30.0
 
@@ -52,13 +52,17 @@ class Webhooks:
     Args:
         writer: knows each agency's newest push.
         clock: what timestamps are compared with.
+        patience: seconds that a push may take to come.
     """
 
-    def __init__(self, agencies: Plugged, writer: Writer, metrics: Metrics, clock: Clock) -> None:
+    def __init__(
+        self, agencies: Plugged, writer: Writer, metrics: Metrics, clock: Clock, patience: float = PATIENCE
+    ) -> None:
         self._agencies = agencies
         self._writer = writer
         self._metrics = metrics
         self._clock = clock
+        self._patience = patience
         #: Stands for the secret of every agency that is unknown or takes no pushes: nothing tells it from one whose
         #: secret the sender doesn't have.
         self._nobodys = (Key(secrets.token_bytes(32)),)
@@ -75,7 +79,7 @@ class Webhooks:
         found = self._sender(request)
         slug = found[0].slug if found else ""
         try:
-            body = await _body(request)
+            body = await _body(request, self._patience)
             id = self._verified(found, request, body)
             assert found is not None  # nobody's key signs nothing
             poller, receiver = found
@@ -91,7 +95,7 @@ class Webhooks:
         """Tells a sender its cursor, and when its newest push came."""
         found = self._sender(request)
         try:
-            body = await _body(request)
+            body = await _body(request, self._patience)
             self._verified(found, request, body)
             if body:
                 raise BadPush("a question has no body")
@@ -117,18 +121,18 @@ class Webhooks:
         return found[1].verify(request.headers, body, now)
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, patience: float) -> bytes:
     parts: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             async for part in request.stream():
                 size += len(part)
                 if size > MAX_BODY:
                     raise _Refused(413, f"a push is {MAX_BODY:,} bytes at most: send smaller batches")
                 parts.append(part)
     except TimeoutError:
-        raise _Refused(408, f"it did not come within {PATIENCE:.0f} s") from None
+        raise _Refused(408, f"it did not come within {patience:g} s") from None
     except ClientDisconnect:
         raise _Refused(400, "it was cut short") from None
     return b"".join(parts)
@@ -139,10 +143,12 @@ def _refusal(error: PushError | LedgerError, slug: str) -> Response:
         case Unsigned():
             return _error(401, str(error), **{"www-authenticate": "Webhook-Signature"})
         case TooManyPushes():
+            log.warning("push.too_many", agency=slug)
             return _error(429, str(error), **{"retry-after": f"{error.retry_after:.0f}"})
         case _Refused():
             return _error(error.status, str(error), connection="close")
         case PushError():
+            log.warning("push.unreadable", agency=slug, reason=str(error))
             return _error(400, str(error))
     log.error("push.failed", agency=slug, error=type(error).__name__, reason=str(error))
     return _error(503, "the hub can't store it now: send it again, with the same id", **{"retry-after": str(_LATER)})

@@ -17,6 +17,7 @@ from gateway.ledger.database import Database, Dialect, Transaction, WritingConne
 from gateway.ledger.erasure import correction, emptied
 from gateway.ledger.pushes import answered, last_push, remember
 from gateway.ledger.rows import clean, moment_text
+from gateway.ledger.stores import store_changed
 from gateway.ledger.witness import Sighting, Witness, doubt, fingerprint, next_epoch
 from gateway.ledger.worker import Worker
 from schema.agency import Agency, AgencyLevel, SourceReport, SourceState
@@ -142,7 +143,12 @@ class LedgerWriter:
         before = {asked[c.native_id]: (c, seq) for c, seq in found if c.native_id is not None}
         changes = decide({native_id: c for native_id, (c, _) in before.items()})
         batch = self._batch(head, {c.id: seq for c, seq in before.values()}, {agency: level})
-        refused = {change.after.native_id or "": problem for change in changes if (problem := _append(batch, change))}
+        refused: dict[str, Rejected] = {}
+        for change in changes:
+            key = change.after.native_id or ""
+            # What follows a change that can't be stored builds upon it.
+            if key not in refused and (problem := _append(batch, change)):
+                refused[key] = problem
         known = await quarantine(tx, agency, [*rejected, *refused.values()], list(asked), self._clock())
         return batch, {key: problem.reason for key, problem in refused.items()}, known or batch.seen_again
 
@@ -172,11 +178,14 @@ class LedgerWriter:
 
     async def register(self, agencies: Sequence[Agency], paused: Collection[str] = ()) -> None:
         asked = {agency.id for agency in agencies} - set(paused)
+        closed = False
 
         async def body(tx: Transaction) -> _Written:
             head, health = await locked_head(tx)
             known = {row[0]: row for row in await tx.fetch("SELECT id, facts, report FROM agencies")}
             batch = self._batch(head)
+            nonlocal closed
+            closed = any([await store_changed(tx, a, known.get(a.id), head, self._clock()) for a in agencies])
             changed = [await _store_facts(tx, agency, known.get(agency.id)) for agency in agencies]
             reports = {**dict.fromkeys(paused), **{slug: report for slug, _, report in known.values()}}
             for slug, report in reports.items():
@@ -190,6 +199,8 @@ class LedgerWriter:
             return _Written(batch.position, batch.fingerprint)
 
         await self._run(body)
+        if closed:
+            await self._scrub()
         self._levels.update((agency.id, agency.level) for agency in agencies)
 
     async def harvest_state(self, agency: str) -> bytes | None:
@@ -234,11 +245,7 @@ class LedgerWriter:
             return _Written(batch.position, batch.fingerprint)
 
         await self._run(body)
-        connection = await self._database.connect()
-        try:
-            await connection.scrub()
-        finally:
-            await connection.aclose()
+        await self._scrub()
 
     async def renew_epoch(self, reason: str, beyond: Position | None = None) -> Position:
         """Begins a new epoch: every event cursor given out so far is void.
@@ -259,6 +266,14 @@ class LedgerWriter:
             return _Written(await _renewed(tx, head, reason, head.epoch))
 
         return await self._run(body)
+
+    async def _scrub(self) -> None:
+        """What was taken out of rows may still stand in the database's files."""
+        connection = await self._database.connect()
+        try:
+            await connection.scrub()
+        finally:
+            await connection.aclose()
 
     async def _run(self, body: Callable[[Transaction], Any]) -> Position:
         written: _Written = await self._worker.run(body, self._committed)

@@ -79,7 +79,9 @@ async def _stale(root: records.Complaint, info: Info) -> bool:
     context = info.context
     if root.id in context.outdated:
         return True
-    return root.id not in context.renewed and (await report_of(context, root.agency)).stale
+    if context.reads is not None and context.reads.refreshed.get(root.id):
+        return False
+    return (await report_of(context, root.agency)).stale
 
 
 def newest(entries: Sequence[T], last: int) -> Sequence[T]:

@@ -226,10 +226,9 @@ async def find_complaint(
     if found is None:
         return None
     if max_age is not None and await _older(context, found, max_age):
-        if context.reads is None or context.reads.outdated(found.id):
+        reads = context.reads
+        if reads is None or reads.outdated(found.id):
             context.outdated.add(found.id)
-        else:
-            context.renewed.add(found.id)
     return shown(found, info)
 
 

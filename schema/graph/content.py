@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+
+from graphql import FieldNode, FragmentDefinitionNode
 
 from schema.complaint import Complaint, ContentState
 from schema.content import concealed, with_content
@@ -21,6 +23,11 @@ _FIELDS = frozenset(
 )
 
 
+def shows_content(nodes: Iterable[FieldNode], fragments: Mapping[str, FragmentDefinitionNode]) -> bool:
+    """Whether content is selected by these fields or somewhere beneath them."""
+    return not _FIELDS.isdisjoint(all_selected(nodes, fragments))
+
+
 def shown(complaint: Complaint, info: Info) -> Complaint:
     """The complaint as it may be shown; with live content, if its agency allows no copies and content is selected."""
     return shown_all((complaint,), info)[0]
@@ -30,8 +37,8 @@ def shown_all(complaints: Sequence[Complaint], info: Info) -> Sequence[Complaint
     """`shown`, for a page."""
     if not any(complaint.content_state in _HIDDEN for complaint in complaints):
         return complaints
-    reads = info.context.reads
-    if reads is not None and not _FIELDS & all_selected(info):
+    reads, raw = info.context.reads, info._raw_info
+    if reads is not None and not shows_content(raw.field_nodes, raw.fragments):
         reads = None
     return [_shown(complaint, reads, info.context.outdated) for complaint in complaints]
 

@@ -27,7 +27,6 @@ class Context:
         after: takes the place of a subscription's argument `after`.
         outdated: ids of complaints whose mirror is older than this operation asked for, or whose content is older than
             its agency's file allows.
-        renewed: ids of those that were, and were read through to their agency.
         known_epoch: the ledger's epoch, once it was read.
         reads: what the operation may read from agencies themselves; None in streams, which wait for no agency.
     """
@@ -40,7 +39,6 @@ class Context:
     on_ahead: Callable[[Position], Awaitable[object]] | None = None
     after: str | None = None
     outdated: set[str] = field(default_factory=set, init=False)
-    renewed: set[str] = field(default_factory=set, init=False)
     known_epoch: str | None = field(default=None, init=False)
     reads: LiveReads | None = field(default=None, init=False)
     _agencies: Mapping[str, Agency] | None = field(default=None, init=False)

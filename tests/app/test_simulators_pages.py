@@ -69,16 +69,6 @@ async def sleman(client: Client, since: str | None, most: int) -> AsyncIterator[
         yield (await client.get("/lapor/api/laporan", params=query)).json()["results"]
 
 
-async def sumbar(client: Client, since: str | None, most: int) -> AsyncIterator[list[Raw]]:
-    query: Query = {"batas": SIZE, **({"perubahan_setelah": since} if since else {})}
-    for _ in range(most):
-        body = (await client.get("/v2/pengaduan", params=query)).json()
-        yield body["pengaduan"]
-        if body["meta"]["berikutnya"] is None:
-            return
-        query["setelah"] = body["meta"]["berikutnya"]
-
-
 DIY = """query($sejak: String, $setelah: String, $banyak: Int) {
   laporan(diubahSejak: $sejak, after: $setelah, first: $banyak) { nodes { nomor } pageInfo { hasNextPage endCursor } }
 }"""
@@ -117,7 +107,6 @@ HARVESTS: dict[str, tuple[Harvest, str]] = {
     "sp4n-lapor": (lapor, "id"),
     "kab-tangerang": (tangerang, "id"),
     "kab-sleman": (sleman, "tiket"),
-    "prov-sumbar": (sumbar, "kunci"),
     "prov-diy": (diy, "nomor"),
     "prov-bali": (bali, "service_request_id"),
     "kab-badung": (badung, "service_request_id"),
@@ -125,7 +114,6 @@ HARVESTS: dict[str, tuple[Harvest, str]] = {
 SINCE = {
     "kab-tangerang": lambda at: datetime.fromtimestamp(at, WIB).strftime("%Y-%m-%d %H:%M:%S"),
     "kab-sleman": lambda at: datetime.fromtimestamp(at, WIB).isoformat(),
-    "prov-sumbar": lambda at: datetime.fromtimestamp(at, WIB).strftime("%Y%m%d%H%M%S"),
     "prov-diy": lambda at: datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     "prov-bali": lambda at: datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     "kab-badung": lambda at: datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -312,12 +300,6 @@ async def test_open311_without_dates_tells_the_last_ninety_days() -> None:
     assert [row["service_request_id"] for row in two] == ["BALI-000007", "BALI-000009"]
     assert bad.status_code == 400
     assert {row["status"] for row in closed} == {"closed"}
-
-
-async def test_a_broken_cursor_is_refused() -> None:
-    app = play("prov-sumbar")
-    async with client_of(app) as client:
-        assert (await client.get("/v2/pengaduan", params={"setelah": "!"})).status_code == 400
 
 
 @pytest.mark.parametrize("slug", sorted(set(HARVESTS) - {"prov-diy"}))

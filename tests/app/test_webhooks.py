@@ -9,14 +9,20 @@ import shutil
 from asyncio.subprocess import PIPE, STDOUT
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import httpx2
 import orjson
 import pytest
+from starlette.applications import Starlette
 
 import connectors.webhook
 from gateway.app import Hub
+from gateway.intake.webhooks import Webhooks
+from gateway.telemetry import Metrics
 from tests.app.pushing import FILE, SECRETS, Sender, ask, events, manifest, open_hub, record, served
 
 SOURCES = "{ agencies { id source { state stale asOf quarantined error { code } } } }"
@@ -223,6 +229,47 @@ async def test_the_documented_lines_send_a_record(tmp_path: Path, sqlite_url: st
     assert orjson.loads(told) == orjson.loads(answer), told
 
 
+async def test_what_no_row_can_hold_is_rejected_with_all_that_builds_upon_it(sqlite_hub: Hub, sqlite_url: str) -> None:
+    sender = Sender(sqlite_hub)
+    told = await sender.push(record(1, 0, id="x" * 450), record(1, 1, id="x" * 450), record(2))
+    assert [each["status"] for each in told["results"]] == ["rejected", "rejected", "applied"]
+    assert {each["reason"] for each in told["results"]} == {"native_id, tracking_id: too long", None}
+    assert [id for id, *_ in await events(sqlite_url)] == ["U-2"]
+
+
+async def test_who_sends_without_end_or_never_is_not_waited_for(tmp_path: Path, sqlite_url: str) -> None:
+    pulled = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal pulled
+        for _ in range(500):
+            pulled += 200_000
+            yield b"x" * 200_000
+
+    async with open_hub(tmp_path, sqlite_url) as hub, served(hub) as address, Sender(address) as sender:
+        try:
+            reply = await sender.client.post(sender.path, content=endless(), headers=sender.headers())
+            assert reply.status_code == 413
+        except httpx2.NetworkError:
+            pass  # cut before the answer was read
+        assert pulled < 20_000_000
+        assert (await sender.push(record(1)))["results"][0]["status"] == "applied"
+
+
+async def test_a_push_that_does_not_come_is_given_up() -> None:
+    agencies = SimpleNamespace(get=lambda slug: None)
+    endpoint = Webhooks(agencies, cast(Any, None), Metrics(), lambda: datetime.now(UTC), patience=0.01)
+    app = Starlette(routes=endpoint.routes())
+
+    async def silence() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.get_running_loop().create_future()
+
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://hub") as client:
+        reply = await client.post("/agencies/kab-uji/webhook", content=silence())
+    assert (reply.status_code, reply.json()) == (408, {"error": "it did not come within 0.01 s"})
+
+
 async def test_other_methods_are_told_what_there_is(sqlite_hub: Hub) -> None:
     sender = Sender(sqlite_hub)
     for method in ("PUT", "DELETE", "PATCH"):
@@ -266,12 +313,6 @@ def _tampered(body: bytes, headers: dict[str, str], chance: random.Random) -> tu
 
 async def test_a_storm_of_pushes_is_applied_once_each_and_none_is_forged(tmp_path: Path, database_url: str) -> None:
     await weathered(tmp_path, database_url, 60)
-
-
-@pytest.mark.soak
-async def test_a_storm_of_500_pushes(tmp_path: Path, database_url: str) -> None:
-    codes = await weathered(tmp_path, database_url, 500)
-    print(f"\n500 pushes, each sent three times, out of order: {codes[200]} taken, {codes[401]} refused, 0 forged")
 
 
 async def weathered(folder: Path, url: str, count: int) -> Counter[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -13,15 +14,18 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from connectors.manifest import Manifest, parse_manifest
 from connectors.secrets import Secrets
+from gateway.app import Hub
 from gateway.hub import build_hub, open_agencies, open_ledger
 from gateway.ledger.migrate import migrate
 from gateway.server import Server, listen
 from gateway.settings import load
 from gateway.sync.agencies import Agencies
 from gateway.telemetry import Metrics
+from gateway.valkey import Valkey
 from schema.complaint import complaint_id
 
 FILE = """
@@ -67,6 +71,7 @@ note = "catatan"
 records = "tanggapan"
 at = "waktu"
 content = "isi"
+is_confidential = "rahasia"
 [status]
 baru = "SUBMITTED"
 proses = "IN_FOLLOW_UP"
@@ -143,8 +148,10 @@ class Town:
 class TownHub:
     """A hub over towns, asked through its front door."""
 
-    def __init__(self, client: httpx2.AsyncClient, agencies: Agencies) -> None:
+    def __init__(self, app: Hub, client: httpx2.AsyncClient, agencies: Agencies, urls: Mapping[str, str]) -> None:
         self.agencies = agencies
+        self._app = app
+        self._urls = urls
         self._client = client
 
     async def post(self, query: str, **variables: Any) -> dict[str, Any]:
@@ -158,6 +165,19 @@ class TownHub:
         assert "errors" not in answer, answer["errors"]
         return dict(answer["data"])
 
+    @asynccontextmanager
+    async def stream(self, query: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+        """The frames of a subscription."""
+        async with AsyncExitStack() as stack:
+            url = await served(self._app, stack)
+            client = await stack.enter_async_context(httpx2.AsyncClient(base_url=url))
+            asked = client.stream("GET", "/graphql", params={"query": query}, headers={"accept": "text/event-stream"})
+            yield _frames(await stack.enter_async_context(asked))
+
+    async def plug(self, *towns: Town) -> None:
+        """Makes these the towns that are plugged in, as they are now."""
+        await self.agencies.apply({town.slug: town.manifest(self._urls[town.slug]) for town in towns})
+
     async def harvest(self) -> None:
         """Reads every town once."""
         for poller in self.agencies:
@@ -166,35 +186,37 @@ class TownHub:
 
 
 @asynccontextmanager
-async def town_hub(folder: Path, *towns: Town, **settings: Any) -> AsyncIterator[TownHub]:
+async def town_hub(folder: Path, *towns: Town, valkey: Valkey | None = None, **settings: Any) -> AsyncIterator[TownHub]:
     """A hub that has read these towns."""
-    values = load(data_dir=folder, host="127.0.0.1", port=0, pages=False, **settings)
+    values = load(data_dir=folder, host="127.0.0.1", port=0, pages=False, secret="s" * 32, **settings)
     await migrate(values.database)
     async with AsyncExitStack() as stack:
-        manifests = await _started(towns, stack)
+        urls = {town.slug: await served(town.app, stack) for town in towns}
         ledger = await stack.enter_async_context(open_ledger(values))
         agencies = await stack.enter_async_context(open_agencies(values, ledger, Secrets({})))
-        await agencies.apply(manifests)
-        app = await build_hub(values, ledger, agencies, Metrics(), asyncio.Event(), None)
+        app = await build_hub(values, ledger, agencies, Metrics(), asyncio.Event(), valkey)
         transport = httpx2.ASGITransport(app)
         client = await stack.enter_async_context(httpx2.AsyncClient(transport=transport, base_url="http://hub"))
-        hub = TownHub(client, agencies)
+        hub = TownHub(app, client, agencies, urls)
+        await hub.plug(*towns)
         await hub.harvest()
         yield hub
 
 
-async def _started(towns: tuple[Town, ...], stack: AsyncExitStack) -> Mapping[str, Manifest]:
-    manifests = {}
-    for town in towns:
-        started = asyncio.Event()
-        server = Server(
-            town.app, listen("127.0.0.1", 0), asyncio.Event(), lambda _, e=started: e.set(), handle_signals=False
-        )
-        serving = asyncio.create_task(server.run_until_stopped())
-        stack.push_async_callback(_stopped, server, serving)
-        await started.wait()
-        manifests[town.slug] = town.manifest(server.address)
-    return manifests
+async def _frames(response: httpx2.Response) -> AsyncIterator[dict[str, Any]]:
+    async for line in response.aiter_lines():
+        if line.startswith("data: "):
+            yield json.loads(line.removeprefix("data: "))
+
+
+async def served(app: ASGIApp, stack: AsyncExitStack) -> str:
+    """The application's address, until the stack ends."""
+    started = asyncio.Event()
+    server = Server(app, listen("127.0.0.1", 0), asyncio.Event(), lambda _: started.set(), handle_signals=False)
+    serving = asyncio.create_task(server.run_until_stopped())
+    stack.push_async_callback(_stopped, server, serving)
+    await started.wait()
+    return server.address
 
 
 async def _stopped(server: Server, serving: asyncio.Task[None]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,9 +14,10 @@ import httpx2
 import msgspec
 
 import simulators
+from connectors.contract.certificate import issue
 from connectors.registry import load_agencies
 from connectors.secrets import Secrets
-from connectors.testing import Arrive, Subject
+from connectors.testing import Arrive, Subject, certify
 from simulators.agency import Agency
 from simulators.dialects import DIALECTS
 
@@ -70,3 +73,15 @@ def _in_pages(settings: object, page: int) -> dict[str, object]:
 
 def _is_size(name: str, value: object) -> bool:
     return name in ("page_size", "count", "page") and isinstance(value, int)
+
+
+async def main() -> None:
+    """Certifies the pilots anew: `python -m tests.contract.pilots`, after a change of their files or of the program."""
+    for slug in DIALECTS:
+        with tempfile.TemporaryDirectory() as folder, pilot(slug, Path(folder)) as subject:
+            certificate = issue(subject.manifest, await certify(subject), "live", datetime.now(UTC))
+            print(slug, certificate.tier)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

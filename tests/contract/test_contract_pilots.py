@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from connectors.registry import load_agencies
 from connectors.testing import ConnectorTier, Verdict, certify, tier_of
 from simulators.dialects import DIALECTS
-from tests.contract.pilots import pilot
+from tests.contract.pilots import ROOT, pilot
 
 
 @pytest.mark.parametrize("slug", DIALECTS)
@@ -21,3 +22,10 @@ async def test_a_pilot_is_gold(slug: str, tmp_path: Path) -> None:
     assert {"ids-round-trip", "statuses-total", "times-aware", "changes-repeatable", "since-misses-nothing"} <= passed
     if subject.manifest.kind not in ("sql", "files"):
         assert {"arrivals-not-missed", "quarantine-isolates", "rate-limit-honoured", "deadline-kept"} <= passed
+
+
+def test_the_pilots_certificates_are_current() -> None:
+    """After a change of their files: `python -m tests.contract.pilots`."""
+    assert {slug: manifest.tier for slug, manifest in load_agencies(ROOT / "agencies").items()} == dict.fromkeys(
+        DIALECTS, ConnectorTier.GOLD
+    )

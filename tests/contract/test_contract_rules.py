@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -18,7 +19,8 @@ from starlette.routing import Route
 
 from connectors.base import Kind, Means
 from connectors.contract.bench import Bench
-from connectors.contract.rule import RULES
+from connectors.contract.page import page as printed
+from connectors.contract.rule import RULES, missing
 from connectors.contract.suite import attempt
 from connectors.manifest import Manifest, parse_manifest
 from connectors.registry import kind_of
@@ -370,3 +372,23 @@ async def test_nothing_is_earned_by_an_agency_without_records() -> None:
     outcomes = await certify(msgspec.structs.replace(subject(), transport=empty))
     assert tier_of(outcomes) is None
     assert "only 0 records came" in next(o.detail for o in outcomes if o.rule == "ids-round-trip")
+
+
+def test_the_page_of_the_contract_says_what_the_rules_say() -> None:
+    """`python -m connectors.contract > docs/contract.md`"""
+    assert (Path(__file__).parents[2] / "docs" / "contract.md").read_text() == printed()
+
+
+def test_a_rule_that_is_not_applicable_counts_neither_way() -> None:
+    def outcome(tier: ConnectorTier, verdict: Verdict) -> Outcome:
+        return Outcome(rule=f"{tier}-{verdict}", tier=tier, verdict=verdict)
+
+    bronze, silver, gold = (outcome(tier, Verdict.PASSED) for tier in ConnectorTier)
+    assert tier_of([bronze, silver, gold]) is ConnectorTier.GOLD
+    assert tier_of([bronze, silver, outcome(ConnectorTier.GOLD, Verdict.NOT_APPLICABLE)]) is ConnectorTier.GOLD
+    assert tier_of([bronze, silver, outcome(ConnectorTier.GOLD, Verdict.UNTRIED)]) is ConnectorTier.SILVER
+    assert tier_of([bronze, outcome(ConnectorTier.SILVER, Verdict.FAILED), gold]) is ConnectorTier.BRONZE
+    assert tier_of([outcome(tier, Verdict.NOT_APPLICABLE) for tier in ConnectorTier]) is None
+    above, between = missing([bronze, outcome(ConnectorTier.SILVER, Verdict.FAILED), gold])
+    assert (above, [o.rule for o in between]) == (ConnectorTier.SILVER, ["SILVER-failed"])
+    assert missing([bronze, silver, gold]) == (None, [])

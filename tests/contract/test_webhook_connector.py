@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -11,6 +12,7 @@ from structlog.testing import capture_logs
 from connectors.manifest import Manifest, parse_manifest
 from connectors.registry import connect
 from connectors.secrets import Secrets
+from gateway.ledger.backup import backup, restore
 from gateway.ledger.pushes import MOST
 from gateway.sync.diff import Rules
 from gateway.sync.poller import Pace, Poller
@@ -150,8 +152,9 @@ class Desk:
         lag = (self.now - report.as_of).total_seconds() if report.as_of else None
         return report.state, lag, report.stale
 
-    async def push(self, id: str, *records: ComplaintRecord) -> bool:
-        return (await self.poller.receive(Delivery(id=id, items=records))).again
+    async def push(self, id: str, *records: ComplaintRecord, cursor: str | None = None) -> bool:
+        """Whether it had come before."""
+        return (await self.poller.receive(Delivery(id=id, items=records, cursor=cursor))).again
 
 
 def complaint(key: str) -> ComplaintRecord:
@@ -231,3 +234,21 @@ async def test_what_is_remembered_is_bounded_and_nothing_is_forgotten_early(ledg
     last = await ledger.writer.last_push("prov-bali")
     assert last is not None
     assert last.cursor == "old"
+
+
+async def test_a_backup_that_is_put_back_takes_the_senders_cursor_with_it(
+    ledger: Ledger, database_url: str, tmp_path: Path
+) -> None:
+    """Else what was sent after it would be missing for ever."""
+    desk = Desk(ledger, polled=False)
+    await desk.push("1", complaint("a"), cursor="a")
+    await backup(database_url, tmp_path / "backup")
+    await desk.push("2", complaint("b"), cursor="b")
+    await restore(database_url, tmp_path / "backup")
+    last = await ledger.writer.last_push("prov-bali")
+    assert last is not None
+    assert last.cursor == "a"
+    assert not await desk.push("2", complaint("b"), cursor="b")
+    assert await desk.push("1", complaint("a"))
+    [[count]] = await ledger.database.fetch("SELECT count(*) FROM complaints")
+    assert count == 2

@@ -10,8 +10,10 @@ import termios
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from gateway.reload import Hub, here
 from tests.live.demo import END, SHOWN, SIMPUL, Demo, environment, simpul, wait
 from tests.live.installed import Installation, come_and_go
 
@@ -62,7 +64,7 @@ def test_a_secret_is_read_again_when_it_changed(installed: Installation, tmp_pat
     # The command can't know what the hub can read; the hub says it.
     said = installed.refused()
     assert f"{file}:" in said
-    assert "http.headers.X-Api-Key: the secret file" in said
+    assert "auth.key: the secret file" in said
     key.write_text("an old one")
     assert installed.apply() == {"added": ["kab-tangerang"], "unchanged": ["prov-bali"]}
     wait(lambda: installed.state("kab-tangerang") == "DOWN", SHOWN)
@@ -78,10 +80,19 @@ def test_without_a_hub_nobody_is_signalled(demo: Demo, tmp_path: Path) -> None:
     asleep = subprocess.Popen(["/bin/sleep", "60"])
     try:
         # As a hub leaves it that was killed, and whose number another process has by now.
-        (tmp_path / "hub.pid").write_text(f'{{"pid":{asleep.pid},"agencies_dir":"{tmp_path / "agencies"}"}}')
+        left = Hub(asleep.pid, here(), str(tmp_path / "agencies"))
+        (tmp_path / "hub.pid").write_bytes(msgspec.json.encode(left))
         done = simpul("agency", "apply", **settings)
         assert done.returncode == 1
         assert "no hub runs on the data folder" in done.stderr
+        # And as a hub's looks from outside of its container.
+        inside = msgspec.structs.replace(left, place="container pid:[4026532001]")
+        (tmp_path / "hub.pid").write_bytes(msgspec.json.encode(inside))
+        with (tmp_path / "hub.pid").open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            done = simpul("agency", "apply", **settings)
+        assert done.returncode == 1
+        assert "in a container" in done.stderr
         assert asleep.poll() is None
     finally:
         asleep.kill()

@@ -1,4 +1,4 @@
-"""docs/plug-in-in-a-day.md, followed word for word: both ways, from empty directories, with Debian's MariaDB and PHP."""
+"""docs/plug-in-in-a-day.md, followed word for word: both ways, from empty folders, with Debian's MariaDB and PHP."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ INSTALLED = ("pip install", "apt-get install")
 
 ROWS = """
 INSERT INTO aduan (nomor, judul, isi, status, kategori, rahasia, dibuat, diubah) VALUES
- ('A-1', 'Jalan berlubang di Mauk', 'Sejak Senin.', 'masuk', 'Jalan Rusak', 0, '2024-03-04 08:00:00', '2024-03-04 08:00'),
+ ('A-1', 'Jalan berlubang di Mauk', 'Parah.', 'masuk', 'Jalan Rusak', 0, '2024-03-04 08:00:00', '2024-03-04 08:00'),
  ('A-2', 'Sampah menumpuk – bau', 'Depan pasar.', 'diproses', 'Sampah', 0, '0000-00-00 00:00:00', '2024-03-05 09:00'),
  ('A-3', 'Perkara rahasia', 'Untuk instansi.', 'selesai', 'Sampah', 1, '2024-03-01 08:00:00', '2024-03-06 08:00');
 """
