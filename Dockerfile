@@ -1,5 +1,11 @@
 # syntax=docker/dockerfile:1
+FROM node:22-slim AS node
+
 FROM python:3.11-slim AS build
+# npm, for the explorer: without it the wheel is whole but for that page.
+COPY --from=node /usr/local/bin/node /usr/local/bin/node
+COPY --from=node /usr/local/lib/node_modules/npm /usr/local/lib/node_modules/npm
+RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm
 WORKDIR /src
 COPY requirements.lock pyproject.toml hatch_build.py README.md LICENSE ./
 COPY schema ./schema

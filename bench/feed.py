@@ -19,7 +19,8 @@ import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bench.complaints import AGENCIES, complaints
-from gateway.hub import build_hub, open_ledger
+from connectors.secrets import Secrets
+from gateway.hub import build_hub, open_agencies, open_ledger
 from gateway.ledger.migrate import migrate
 from gateway.server import Server, listen
 from gateway.settings import load
@@ -40,7 +41,7 @@ async def serve_hub(orders: Orders, tell: Tell, data: Path, subscribers: int) ->
     settings = load(data_dir=data, host="127.0.0.1", port=0, streams_per_client=subscribers, streams=subscribers)
     await migrate(settings.database)
     closing = asyncio.Event()
-    async with open_ledger(settings) as ledger:
+    async with open_ledger(settings) as ledger, open_agencies(settings, ledger, Secrets({})) as agencies:
         await ledger.writer.register([AGENCY])
         supply = complaints(AGENCY, 1_000_000_000)
         committed = 0.0
@@ -65,7 +66,7 @@ async def serve_hub(orders: Orders, tell: Tell, data: Path, subscribers: int) ->
             await ledger.writer.change(AGENCY.id, [str(each.after.native_id) for each in changes], lambda _: changes)
             return committed
 
-        hub = await build_hub(settings, ledger, (), Metrics(), closing, None)
+        hub = await build_hub(settings, ledger, agencies, Metrics(), closing, None)
         await _serve(hub, closing, orders, tell, publish)
 
 

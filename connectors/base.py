@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -11,19 +13,46 @@ import msgspec
 from connectors.http import Http
 from connectors.manifest import Manifest
 from connectors.quarantine import reject
+from connectors.secrets import Resolve
 from schema.complaint import ComplaintRecord, Rejected
-from schema.errors import RecordError
+from schema.errors import ConfigError, RecordError
 from schema.ports import Connector, Page
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a connector may use.
+
+    Attributes:
+        secrets: resolves references in the agency's file.
+        client: the agency's HTTP client; None where its file has no `[http]`.
+        folder: of this agency alone, in the data folder; it need not exist yet. None: nothing may be kept on disk.
+    """
+
+    secrets: Resolve
+    client: Http | None = None
+    folder: Path | None = None
+
+    @property
+    def http(self) -> Http:
+        """The agency's HTTP client.
+
+        Raises:
+            ConfigError: its file has no `[http]`; never where the kind needs it.
+        """
+        if self.client is None:
+            raise ConfigError("is missing", key="http")
+        return self.client
+
+
 class Connect(Protocol):
-    """Makes a connector. It owns `http` and closes it in `aclose`; nothing is opened before the first request.
+    """Makes a connector. It owns `means.http` and closes it in `aclose`; nothing is opened before the first request.
 
     Raises:
         ConfigError: the agency's file lacks something that the kind needs.
     """
 
-    def __call__(self, manifest: Manifest, http: Http) -> Connector: ...
+    def __call__(self, manifest: Manifest, means: Means) -> Connector: ...
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -32,10 +61,14 @@ class Kind(msgspec.Struct, frozen=True):
     Attributes:
         settings: struct of the file's table that is named like the kind.
         connect: makes the connector of one agency.
+        http: the file must have `[http]`.
+        address: dotted key of where the agency is, for demos and tests that put it elsewhere.
     """
 
     settings: type[msgspec.Struct]
     connect: Connect
+    http: bool = True
+    address: str = "http.url"
 
 
 def page_of(

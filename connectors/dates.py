@@ -109,10 +109,10 @@ def _in_format(text: str, form: str) -> datetime | None:
         return None
 
 
-def written(moment: datetime, form: str) -> str:
-    """A moment in one of the formats, for a query; in the moment's own zone."""
+def written(moment: datetime, form: str) -> str | int:
+    """A moment in one of the formats, for a query; in the moment's own zone. `epoch` and `epoch_ms` are numbers."""
     if form == "iso":
         return moment.isoformat(timespec="seconds")
     if form in ("epoch", "epoch_ms"):
-        return str(int(moment.timestamp() * (1000 if form == "epoch_ms" else 1)))
+        return int(moment.timestamp() * (1000 if form == "epoch_ms" else 1))
     return moment.strftime(form)

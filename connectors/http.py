@@ -1,150 +1,58 @@
 """The project's only HTTP client: polite to agencies that are well, and unhurt by those that are not.
 
-One deadline covers a whole request with its waiting, redirects and retries. Replies are counted while they arrive, on
-the wire and unpacked. Redirects stay on the host. Environment proxies, netrc and cookies are not used. Where a name
-leads is checked on the addresses that are then connected to, so that nothing can change in between.
+One deadline covers a whole request with its waiting, redirects, retries and credentials. Replies are counted while they
+arrive, on the wire and unpacked. Redirects stay on the host. Environment proxies, netrc and cookies are not used. Where
+a name leads is checked on the addresses that are then connected to (`connectors.transport`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
-import socket
-import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from functools import cache
-from typing import Final, TypeAlias
+from typing import Final
 
 import httpx2
+import msgspec
 
-from connectors.addresses import Network, permits
+from connectors.auth import Credentials, OAuth2, Signature, refusal
 from connectors.inflate import Inflate
-from connectors.manifest import HttpSettings, Manifest
-from connectors.politeness import Breaker, Pace, RetryBudget, Seconds, Sleep, again
+from connectors.manifest import Manifest
+from connectors.outcomes import ErrorRule, Outcomes, Verdict
+from connectors.politeness import Breaker, Pace, RequestBudget, RetryBudget, Seconds, Sleep, again
 from connectors.reply import Reply
-from connectors.secrets import Resolve, Secret, fill_in
-from schema.errors import (
-    AuthenticationFailed,
-    BadPayload,
-    ConfigError,
-    HttpFailure,
-    RateLimited,
-    SourceError,
-    SourceFailure,
-    SourceTimeout,
-    TlsFailure,
-    Unreachable,
-)
+from connectors.secrets import Resolve, Secret
+from connectors.settings import HttpSettings
+from connectors.toml import Misfit
+from connectors.transport import CheckedTransport, Transport, network, translate
+from schema.errors import BadPayload, HttpFailure, RateLimited, SourceError, SourceTimeout, TlsFailure
 from schema.ports import Clock
-
-# They trace what agencies send, headers and garbled lines included, and that may name people.
-for _logger in ("httpcore2", "httpx2"):
-    logging.getLogger(_logger).setLevel(logging.WARNING)
 
 USER_AGENT: Final = "Simpul (complaint hub)"
 MAX_REDIRECTS: Final = 3
-MAX_RETRY_AFTER: Final = 3600.0
 ATTEMPTS: Final = 3
+_REDIRECTS: Final = (301, 302, 303, 307, 308)
 
-#: Looks a host's addresses up: `(host, port) -> literal addresses`.
-LookUp = Callable[[str, int], Awaitable[Sequence[str]]]
-#: What carries requests; replaced in tests.
-Transport: TypeAlias = httpx2.AsyncBaseTransport
 Params = Mapping[str, str | int | float | bool | None]
 
-#: What each of the client's exceptions is called here, from the particular to the general.
-TRANSLATION: Final[tuple[tuple[type[Exception], type[SourceError], str], ...]] = (
-    (httpx2.ConnectTimeout, SourceTimeout, "no connection in time"),
-    (httpx2.PoolTimeout, SourceTimeout, "no free connection in time"),
-    (httpx2.WriteTimeout, SourceTimeout, "the request could not be sent in time"),
-    (httpx2.TimeoutException, SourceTimeout, "no answer in time"),
-    (httpx2.ConnectError, Unreachable, "no connection"),
-    (httpx2.NetworkError, Unreachable, "the connection broke"),
-    (httpx2.ProxyError, Unreachable, "the proxy refused"),
-    (httpx2.RemoteProtocolError, Unreachable, "the connection ended before an answer in HTTP"),
-    (httpx2.LocalProtocolError, SourceFailure, "the request could not be written in HTTP"),
-    (httpx2.ProtocolError, Unreachable, "the connection did not speak HTTP"),
-    (httpx2.UnsupportedProtocol, SourceFailure, "neither http nor https"),
-    (httpx2.DecodingError, BadPayload, "the reply's compression is broken"),
-    (httpx2.TooManyRedirects, BadPayload, "redirected in a circle"),
-    (httpx2.SSEError, BadPayload, "the event stream is broken"),
-    (httpx2.TransportError, Unreachable, "the connection failed"),
-    (httpx2.RequestError, Unreachable, "the request failed"),
-    (httpx2.HTTPStatusError, SourceFailure, "an error status"),
-    (httpx2.HTTPError, Unreachable, "the request failed"),
-    (httpx2.InvalidURL, SourceFailure, "not an address"),
-    (httpx2.CookieConflict, SourceFailure, "cookies in conflict"),
-    (httpx2.StreamError, SourceFailure, "the reply's body was read already"),
-)
+#: By agency and address: what was asked stays counted when the agency's file is read anew.
+_BUDGETS: Final[dict[tuple[str, str], RequestBudget]] = {}
 
 
-def translate(error: Exception) -> SourceError:
-    """A foreign exception in this project's words; what it says of addresses or values is left out."""
-    if any(isinstance(cause, ssl.SSLError) for cause in _causes(error)):
-        return TlsFailure("the certificate or the encrypted connection is not to be trusted")
-    for foreign, ours, message in TRANSLATION:
-        if isinstance(error, foreign):
-            return ours(message)
-    return SourceFailure(f"the request failed ({type(error).__name__})")
+class Asked(msgspec.Struct, frozen=True):
+    """A request before it is signed."""
 
+    method: str
+    url: httpx2.URL
+    headers: Mapping[str, str]
+    content: bytes | None
 
-def _causes(error: BaseException | None) -> list[BaseException]:
-    found: list[BaseException] = []
-    while error is not None and error not in found:
-        found.append(error)
-        error = error.__cause__ or error.__context__
-    return found
-
-
-async def look_up(host: str, port: int) -> Sequence[str]:
-    """The system's resolver."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(info[4][0]) for info in found))
-
-
-class CheckedTransport(httpx2.AsyncBaseTransport):
-    """Connects only to addresses of the permitted network.
-
-    The name is resolved here, each address checked, and the request sent to a literal address with the name in `Host`
-    and SNI: a second look-up by the client could be answered otherwise (DNS rebinding).
-    """
-
-    def __init__(self, inner: Transport, allowed: Network, resolver: LookUp = look_up) -> None:
-        self._inner, self._allowed, self._look_up = inner, allowed, resolver
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        host, port = request.url.host, request.url.port or (443 if request.url.scheme == "https" else 80)
-        addresses = [address for address in await self._addresses(host, port) if permits(self._allowed, address)]
-        if not addresses:
-            raise Unreachable(f"the host leads to no address of the {self._allowed} network; see http.network")
-        for address in addresses[:-1]:
-            try:
-                return await self._inner.handle_async_request(self._pinned(request, address))
-            except (httpx2.ConnectError, httpx2.ConnectTimeout):
-                continue
-        return await self._inner.handle_async_request(self._pinned(request, addresses[-1]))
-
-    async def _addresses(self, host: str, port: int) -> Sequence[str]:
-        try:
-            return await self._look_up(host, port)
-        except (OSError, UnicodeError):
-            raise Unreachable("the host's name can't be resolved") from None
-
-    def _pinned(self, request: httpx2.Request, address: str) -> httpx2.Request:
-        return httpx2.Request(
-            request.method,
-            request.url.copy_with(host=address),
-            headers=request.headers,
-            stream=request.stream,
-            extensions={**request.extensions, "sni_hostname": request.url.host},
-        )
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
+    @property
+    def place(self) -> str:
+        """For messages. Never the query: it may hold a key."""
+        return f"{self.method} {self.url.path}"
 
 
 class Http:
@@ -152,7 +60,11 @@ class Http:
 
     Args:
         settings: the agency's `[http]`.
-        headers: sent with each request; the secrets in them are already resolved.
+        headers: sent with each request, where there are no `credentials`.
+        credentials: what requests are signed with.
+        oauth: where `credentials` fetch their tokens.
+        rules: the agency's `[[errors]]`.
+        budget: by default a new one, if the settings ask for one.
         transport: replaces the network, in tests.
         seconds, sleep, now, jitter: the surroundings.
     """
@@ -162,6 +74,10 @@ class Http:
         settings: HttpSettings,
         *,
         headers: Mapping[str, Secret] | None = None,
+        credentials: Credentials | None = None,
+        oauth: OAuth2 | None = None,
+        rules: Sequence[ErrorRule] = (),
+        budget: RequestBudget | None = None,
         transport: Transport | None = None,
         seconds: Seconds = time.monotonic,
         sleep: Sleep = asyncio.sleep,
@@ -170,14 +86,28 @@ class Http:
     ) -> None:
         self.settings = settings
         self._base = httpx2.URL(settings.url)
-        self._headers = dict(headers or {})
-        self._transport = transport or _network(settings)
-        self._seconds, self._sleep, self._now, self._jitter = seconds, sleep, now, jitter
+        self._credentials = credentials
+        self._signature = Signature(dict(headers or {}))
+        self._oauth = oauth
+        self._network = transport or network(settings.concurrency)
+        self._transport = transport or CheckedTransport(self._network, settings.reaches)
+        self._outcomes = Outcomes(rules, now, self.hide)
+        self._plain = Outcomes((), now)
+        self._seconds, self._sleep, self._jitter = seconds, sleep, jitter
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._pace = Pace(settings.rate, settings.concurrency, seconds, sleep)
-        self._budget = RetryBudget(seconds)
+        self._retries = RetryBudget(seconds)
+        self._budget = budget or _budget(settings, seconds)
         self._breaker = Breaker(seconds)
         self._quiet: tuple[float, SourceError] | None = None
+
+    def add_rules(self, rules: Sequence[ErrorRule]) -> None:
+        """Judges replies by rules of the kind's own too, where the agency's say nothing."""
+        self._outcomes = self._outcomes.with_rules(rules)
+
+    def hide(self, text: str) -> str:
+        """An agency's words without our credentials, should it repeat them."""
+        return self._credentials.hide(text) if self._credentials else self._signature.hide(text)
 
     async def get(self, path: str, params: Params | None = None) -> Reply:
         """Reads one resource; `request` has the details."""
@@ -201,21 +131,23 @@ class Http:
             idempotent: whether sending it twice is harmless, so that it may be retried; by default GET and HEAD are.
 
         Raises:
-            SourceError: anything but a 2xx; it says which kind of trouble.
+            SourceError: anything but a reply that is good; it says which kind of trouble.
         """
-        request = self._request(method, self._url(path, params), headers, content)
+        asked = Asked(method, self._url(path, params), dict(headers or {}), content)
         repeatable = method in ("GET", "HEAD") if idempotent is None else idempotent
         try:
             async with asyncio.timeout(self.settings.deadline):
-                return await self._persist(request, ATTEMPTS if repeatable else 1)
+                return await self._persist(asked, ATTEMPTS if repeatable else 1)
         except TimeoutError:
-            error = SourceTimeout(f"no whole answer within {self.settings.deadline:g} s ({method} {_path(request)})")
+            error = SourceTimeout(f"no whole answer within {self.settings.deadline:g} s ({asked.place})")
             self._breaker.failed(error)
             raise error from None
 
     async def aclose(self) -> None:
         """Ends all connections."""
-        await self._transport.aclose()
+        if self._credentials is not None:
+            await self._credentials.aclose()
+        await self._network.aclose()
 
     async def __aenter__(self) -> Http:
         return self
@@ -226,27 +158,32 @@ class Http:
     def __repr__(self) -> str:
         return f"Http({self._base.host})"
 
-    async def _persist(self, request: httpx2.Request, attempts: int) -> Reply:
+    async def _persist(self, asked: Asked, attempts: int) -> Reply:
         """Tries again after transient failures: full jitter, within the budget, within the caller's deadline."""
-        self._budget.attempt()
+        self._retries.attempt()
         for number in range(1, attempts + 1):
+            wait = self._jitter() * 0.2 * 2**number
             try:
-                return await self._admitted(request)
+                return await self._admitted(asked)
             except SourceError as error:
-                if number == attempts or not _transient(error) or self._breaker.is_open or not self._budget.take():
+                wait = max(wait, error.retry_after or 0.0)
+                if number == attempts or not error.transient or self._breaker.is_open:
                     raise
-            await self._sleep(self._jitter() * 0.2 * 2**number)
+                if wait > self.settings.deadline / 2 or not self._retries.take():
+                    raise
+            await self._sleep(wait)
         raise AssertionError("unreachable")
 
-    async def _admitted(self, request: httpx2.Request) -> Reply:
-        """One attempt, if the agency did not ask for quiet and the breaker lets it through."""
+    async def _admitted(self, asked: Asked) -> Reply:
+        """One attempt, if the agency did not ask for quiet, the budget has it and the breaker lets it through."""
         if self._quiet and (wait := self._quiet[0] - self._seconds()) > 0:
             raise again(self._quiet[1], wait)
+        if self._budget is not None:
+            self._budget.check()
         probe = self._breaker.admit()
         try:
             async with self._slots:
-                await self._pace.wait()
-                reply = await self._follow(request)
+                reply = await self._authorised(asked)
         except SourceError as error:
             self._note(error)
             raise
@@ -260,23 +197,60 @@ class Http:
         if isinstance(error, RateLimited):
             wait = error.retry_after if error.retry_after is not None else 1.0
             self._quiet = (self._seconds() + wait, error)
-        if _transient(error) or isinstance(error, TlsFailure):
+        if error.transient or isinstance(error, TlsFailure):
             self._breaker.failed(error)
         else:
             self._breaker.succeeded()
 
-    async def _follow(self, request: httpx2.Request) -> Reply:
-        for _ in range(MAX_REDIRECTS + 1):
-            reply = await self._send(request)
-            if reply.status not in (301, 302, 303, 307, 308):
-                return self._checked(request, reply)
-            request = self._redirected(request, reply)
-        raise BadPayload(f"redirected more than {MAX_REDIRECTS} times ({_path(request)})")
+    async def _authorised(self, asked: Asked) -> Reply:
+        """Asks with the present credentials, and once more with newer ones if the agency refuses those."""
+        credentials = self._credentials
+        signature = await credentials.current(self._ask_token) if credentials else self._signature
+        verdict = await self._judged(asked, signature)
+        if verdict.renew and credentials and (newer := await credentials.renewed(signature, self._ask_token)):
+            verdict = await self._judged(asked, newer)
+        if verdict.error is not None:
+            raise verdict.error
+        return verdict.reply
 
-    async def _send(self, request: httpx2.Request) -> Reply:
+    async def _judged(self, asked: Asked, signature: Signature) -> Verdict:
+        for _ in range(MAX_REDIRECTS + 1):
+            reply = await self._send(asked, signature, self._transport)
+            if reply.status not in _REDIRECTS or self._outcomes.fits(reply):
+                return self._outcomes.judge(asked.place, reply)
+            asked = self._redirected(asked, reply)
+        raise BadPayload(f"redirected more than {MAX_REDIRECTS} times ({asked.place})")
+
+    async def _ask_token(self, headers: Mapping[str, str], body: bytes) -> Reply:
+        """One request to the token endpoint, which may be on another host; it follows no redirect."""
+        if self._oauth is None:
+            raise AssertionError("only OAuth asks for tokens")
+        replaced = self._transport is self._network
+        transport = self._transport if replaced else CheckedTransport(self._network, self._oauth.reaches)
+        asked = Asked("POST", httpx2.URL(self._oauth.token_url), headers, body)
+        try:
+            async with asyncio.timeout(self.settings.deadline):
+                reply = await self._send(asked, Signature(), transport)
+        except TimeoutError:
+            raise SourceTimeout(f"no token within {self.settings.deadline:g} s ({asked.place})") from None
+        if error := refusal(reply) or self._plain.judge(asked.place, reply).error:
+            raise error
+        return reply
+
+    async def _send(self, asked: Asked, signature: Signature, transport: Transport) -> Reply:
+        await self._pace.wait()
+        if self._budget is None:
+            return await self._exchange(asked, signature, transport)
+        self._budget.begin()
+        try:
+            return await self._exchange(asked, signature, transport)
+        finally:
+            self._budget.end()
+
+    async def _exchange(self, asked: Asked, signature: Signature, transport: Transport) -> Reply:
         started = self._seconds()
         try:
-            response = await self._transport.handle_async_request(request)
+            response = await transport.handle_async_request(self._signed(asked, signature))
             try:
                 content = await self._read(response)
             finally:
@@ -289,7 +263,7 @@ class Http:
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items()},
             content=content,
-            url=str(request.url),
+            url=str(asked.url),
             seconds=self._seconds() - started,
         )
 
@@ -309,34 +283,15 @@ class Http:
             raise BadPayload("the reply was cut short") from None
         return inflate.finish()
 
-    def _checked(self, request: httpx2.Request, reply: Reply) -> Reply:
-        if 200 <= reply.status < 300:
-            return reply
-        place = f"HTTP {reply.status} from {request.method} {_path(request)}"
-        wait = self._retry_after(reply)
-        if reply.status in (401, 403):
-            raise AuthenticationFailed(f"{place}: the agency refused our credentials")
-        if reply.status == 429 or (reply.status == 503 and wait is not None):
-            raise RateLimited(place, retry_after=wait)
-        raise HttpFailure(place, status=reply.status, retry_after=wait)
-
-    def _retry_after(self, reply: Reply) -> float | None:
-        """Seconds, at most an hour. A date is measured against the agency's own clock, where it tells it."""
-        said = reply.headers.get("retry-after", "").strip()
-        if said.isdecimal() and said.isascii():
-            return min(float(said[:12]), MAX_RETRY_AFTER)
-        until, now = _http_date(said), _http_date(reply.headers.get("date", "")) or self._now()
-        return min(max((until - now).total_seconds(), 0.0), MAX_RETRY_AFTER) if until else None
-
-    def _redirected(self, request: httpx2.Request, reply: Reply) -> httpx2.Request:
-        if request.method not in ("GET", "HEAD"):
-            raise HttpFailure(f"HTTP {reply.status}: a {request.method} was redirected", status=reply.status)
+    def _redirected(self, asked: Asked, reply: Reply) -> Asked:
+        if asked.method not in ("GET", "HEAD"):
+            raise HttpFailure(f"HTTP {reply.status}: a {asked.method} was redirected", status=reply.status)
         try:
-            target = request.url.join(reply.headers.get("location", ""))
+            target = asked.url.join(reply.headers.get("location", ""))
         except (httpx2.InvalidURL, ValueError):
             raise BadPayload("redirected to something that is not an address") from None
         self._check_host(target)
-        return self._request(request.method, target, None, None, like=request)
+        return msgspec.structs.replace(asked, url=target)
 
     def _check_host(self, url: httpx2.URL) -> None:
         same = (url.scheme, url.host, url.port) == (self._base.scheme, self._base.host, self._base.port)
@@ -355,57 +310,66 @@ class Http:
         self._check_host(url)
         return url
 
-    def _request(
-        self,
-        method: str,
-        url: httpx2.URL,
-        headers: Mapping[str, str] | None,
-        content: bytes | None,
-        like: httpx2.Request | None = None,
-    ) -> httpx2.Request:
-        common = {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"}
-        ours = {name: secret.reveal() for name, secret in self._headers.items()}
-        merged = httpx2.Headers({**common, **ours})
-        merged.update(headers)
-        if like is not None:
-            merged["Accept"] = like.headers["Accept"]
+    def _signed(self, asked: Asked, signature: Signature) -> httpx2.Request:
+        headers = httpx2.Headers(
+            {
+                "User-Agent": USER_AGENT,
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                **_shown(signature.headers),
+            }
+        )
+        headers.update(asked.headers)
+        query = _shown(signature.query)
+        url = asked.url.copy_merge_params(query) if query else asked.url
         seconds = self.settings.deadline
         timeout = {"connect": seconds / 2, "read": seconds, "write": seconds, "pool": seconds}
-        return httpx2.Request(method, url, headers=merged, content=content, extensions={"timeout": timeout})
+        return httpx2.Request(
+            asked.method, url, headers=headers, content=asked.content, extensions={"timeout": timeout}
+        )
 
 
-def _network(settings: HttpSettings) -> Transport:
-    connections = httpx2.Limits(max_connections=settings.concurrency, max_keepalive_connections=settings.concurrency)
-    inner = httpx2.AsyncHTTPTransport(verify=_tls(), trust_env=False, limits=connections)
-    return CheckedTransport(inner, settings.reaches)
-
-
-@cache  # making one reads all certificates
-def _tls() -> ssl.SSLContext:
-    return httpx2.create_ssl_context(trust_env=False)
-
-
-def http_for(manifest: Manifest, resolve: Resolve, *, transport: Transport | None = None) -> Http:
+def http_for(
+    manifest: Manifest, resolve: Resolve, *, transport: Transport | None = None, seconds: Seconds = time.monotonic
+) -> Http:
     """The client that an agency's file describes.
 
     Raises:
-        ConfigError: a secret that a header names can't be found.
+        ConfigError: a secret that the file names can't be found.
     """
-    headers = {}
-    for name, value in manifest.http.headers.items():
-        try:
-            headers[name] = fill_in(value, resolve)
-        except ConfigError as error:
-            raise manifest.error(str(error), f"http.headers.{name}") from None
-    return Http(manifest.http, headers=headers, transport=transport)
+    settings = manifest.http
+    if settings is None:
+        raise manifest.error("is missing", "http")
+    try:
+        credentials = Credentials(manifest.auth, settings.headers, resolve, seconds)
+    except Misfit as misfit:
+        raise manifest.error(str(misfit), misfit.key) from None
+    return Http(
+        settings,
+        credentials=credentials,
+        oauth=manifest.auth if isinstance(manifest.auth, OAuth2) else None,
+        rules=manifest.errors,
+        budget=_kept_budget(manifest.slug, settings, seconds),
+        transport=transport,
+        seconds=seconds,
+    )
 
 
-def _transient(error: SourceError) -> bool:
-    return error.transient or (isinstance(error, HttpFailure) and error.status in (408, 500, 502, 503, 504))
+def _kept_budget(slug: str, settings: HttpSettings, seconds: Seconds) -> RequestBudget | None:
+    if settings.budget is None:
+        return None
+    kept = _BUDGETS.setdefault((slug, settings.url), RequestBudget(1, 1.0, seconds))
+    kept.allow(settings.budget.requests, settings.budget.seconds)
+    return kept
 
 
-def _path(request: httpx2.Request) -> str:
-    return request.url.path  # never the query: it may hold a key
+def _budget(settings: HttpSettings, seconds: Seconds) -> RequestBudget | None:
+    budget = settings.budget
+    return RequestBudget(budget.requests, budget.seconds, seconds) if budget else None
+
+
+def _shown(secrets: Mapping[str, Secret]) -> dict[str, str]:
+    return {name: secret.reveal() for name, secret in secrets.items()}
 
 
 def _below(base: str, path: str) -> str:
@@ -414,11 +378,3 @@ def _below(base: str, path: str) -> str:
 
 def _text(value: str | int | float | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _http_date(text: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -18,6 +18,7 @@ from connectors.dates import Dates
 from connectors.fields import Fields, Section
 from connectors.manifest import Manifest
 from connectors.paths import Path
+from connectors.settings import LISTS
 from connectors.values import MAX_TITLE, flag, key, kind_of, number, text, word
 from connectors.words import Words
 from schema.complaint import (
@@ -123,7 +124,7 @@ class Mapper:
         self._slug = manifest.slug
         self._reporters = manifest.privacy.reporter_identity
         self._fields = Table(merged)
-        self._lists = {name: Table(section) for name in _LISTS if (section := getattr(manifest, name))}
+        self._lists = {name: Table(section) for name in LISTS if (section := getattr(manifest, name))}
 
     def native_id(self, raw: object) -> str | None:
         """A record's key, if that much can be read."""
@@ -312,16 +313,6 @@ class Mapper:
         )
 
 
-_LISTS = (
-    "timeline",
-    "follow_ups",
-    "dispositions",
-    "ratings",
-    "attachments",
-    "assigned_agencies",
-    "copied_agencies",
-    "external_references",
-)
 Dated = TypeVar("Dated", FollowUp, Disposition, Rating)
 
 

@@ -6,7 +6,7 @@ A page that comes a second time is a PagingLoop, not an endless harvest.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Annotated, Any, Final, TypeAlias
 from urllib.parse import urljoin
@@ -17,7 +17,7 @@ from connectors.fields import Section
 from connectors.paths import Path
 from connectors.quarantine import digest
 from connectors.reply import Reply
-from connectors.values import word
+from connectors.values import flag, word
 from schema.errors import PagingLoop
 
 MAX_PAGES: Final = 5_000
@@ -42,10 +42,14 @@ class ByOffset(Section, frozen=True, kw_only=True, tag_field="kind", tag="offset
 
 
 class ByCursor(Section, frozen=True, kw_only=True, tag_field="kind", tag="cursor"):
-    """`?after=...`; `next` is the JMESPath of the next cursor in a reply, null at the end."""
+    """`?after=...`; `next` is the JMESPath of the next cursor in a reply, null at the end.
+
+    Where the last page has a cursor too, `more` is the JMESPath of what says whether there is a next page.
+    """
 
     param: str
     next: str
+    more: str | None = None
     size: str | None = None
     count: Count = 100
 
@@ -68,12 +72,14 @@ class Batch(msgspec.Struct, frozen=True):
         raws: its records.
         body: the decoded reply they are in.
         total: how many records the agency says there are, if it does.
+        flaws: why some of the records can't be trusted, by their place in `raws`.
     """
 
     raws: list[Any]
     body: Any
     reply: Reply
     total: int | None = None
+    flaws: Mapping[int, str] = {}
 
 
 Params: TypeAlias = Mapping[str, str | int]
@@ -82,7 +88,9 @@ Params: TypeAlias = Mapping[str, str | int]
 FetchPage: TypeAlias = Callable[[str, Params], Awaitable[Batch]]
 
 
-async def batches(paging: Paging | None, path: str, fetch: FetchPage, most: int = MAX_PAGES) -> AsyncIterator[Batch]:
+async def batches(
+    paging: Paging | None, path: str, fetch: FetchPage, most: int = MAX_PAGES
+) -> AsyncGenerator[Batch, None]:
     """All pages of a list, each once; without `paging` there is one.
 
     Raises:
@@ -159,9 +167,10 @@ async def _by_offset(paging: ByOffset, path: str, fetch: FetchPage) -> AsyncGene
 
 async def _by_cursor(paging: ByCursor, path: str, fetch: FetchPage) -> AsyncGenerator[Batch, None]:
     following, size, seen = Path(paging.next), _size(paging.size, paging.count), set[str]()
+    more = Path(paging.more) if paging.more else None
     batch = await fetch(path, size)
     yield batch
-    while cursor := word(following.find(batch.body)):
+    while (cursor := word(following.find(batch.body))) and (more is None or flag(more.find(batch.body))):
         if cursor in seen:
             raise PagingLoop("the same cursor came twice")
         seen.add(cursor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from schema.errors import HttpFailure, SourceError
+from schema.errors import HttpFailure, RateLimited, SourceError
 
 #: Seconds of a clock that never goes back, for instance `time.monotonic`.
 Seconds = Callable[[], float]
@@ -60,6 +60,47 @@ class RetryBudget:
         for times in (self._attempts, self._retries):
             while times and times[0] <= oldest:
                 times.popleft()
+
+
+class RequestBudget:
+    """At most `requests` in any stretch of `window` seconds, by the agency's count as well.
+
+    When a request reaches the agency is not known, only that it did so between its start and its end; so it counts
+    from its start until `window` after its end.
+    """
+
+    def __init__(self, requests: int, window: float, clock: Seconds) -> None:
+        self._most, self._window, self._clock = requests, window, clock
+        self._ended: deque[float] = deque()
+        self._under_way = 0
+
+    def allow(self, requests: int, window: float) -> None:
+        """Sets other limits; what was asked stays counted."""
+        self._most, self._window = requests, window
+
+    def check(self) -> None:
+        """Raises:
+        RateLimited: it is used up; `retry_after` says until when.
+        """
+        now = self._clock()
+        while self._ended and self._ended[0] <= now - self._window:
+            self._ended.popleft()
+        if self._under_way + len(self._ended) >= self._most:
+            wait = self._ended[0] + self._window - now if self._ended else self._window
+            raise RateLimited(f"the budget of {self._most:,} requests is used up", retry_after=wait)
+
+    def begin(self) -> None:
+        """Books one request; `end` must follow.
+
+        Raises:
+            RateLimited: there is none left.
+        """
+        self.check()
+        self._under_way += 1
+
+    def end(self) -> None:
+        self._under_way -= 1
+        self._ended.append(self._clock())
 
 
 class Breaker:

@@ -28,7 +28,7 @@ def preview(reply: Reply) -> str:
     try:
         shown = orjson.dumps(_masked(reply.json()), option=orjson.OPT_INDENT_2).decode()
     except (BadPayload, orjson.JSONEncodeError):
-        shown = _without_people(reply.content[: MAX_PREVIEW * 2].decode("utf-8", "replace"))
+        shown = without_people(reply.content[: MAX_PREVIEW * 2].decode("utf-8", "replace"))
     return shown[:MAX_PREVIEW]
 
 
@@ -42,11 +42,18 @@ def _masked(value: Any, key: str = "") -> Any:
     if _PERSONAL.search(key):
         return "***"
     if isinstance(value, str):
-        return _without_people(value if len(value) <= _WORDS else value[:_WORDS] + "…")
-    return value if len(str(value)) < 12 else "***"
+        shown = without_people(value)  # before it is cut: half a number is no longer seen to be one
+        return shown if len(shown) <= _WORDS else shown[:_WORDS] + "…"
+    return value if len(str(value)) < 12 or _is_epoch(value) else "***"
 
 
-def _without_people(text: str) -> str:
+def _is_epoch(value: float) -> bool:
+    """Milliseconds since 1970, of this century: no phone or identity number begins so."""
+    return 10**12 <= value < 2 * 10**12 and isinstance(value, int)
+
+
+def without_people(text: str) -> str:
+    """A text in which long numbers and mail addresses are `***`."""
     return _DIGITS.sub(_mask_unless_date, _MAIL.sub("***", text))
 
 

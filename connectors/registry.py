@@ -8,10 +8,14 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Final
 
-from connectors.base import Kind
-from connectors.http import Transport, http_for
+import msgspec
+
+from connectors.base import Kind, Means
+from connectors.contract.certificate import tier_held
+from connectors.http import http_for
 from connectors.manifest import Manifest, load_manifests
 from connectors.secrets import Resolve
+from connectors.transport import Transport
 from schema.ports import Connector
 
 #: The group in which a third party's package names its kinds: `mine = "my_package.connector:KIND"`.
@@ -19,9 +23,13 @@ GROUP: Final = "simpul.connectors"
 
 #: Imported when first used, so that a hub without XML agencies never loads an XML parser.
 BUILT_IN: Final[Mapping[str, str]] = {
+    "files": "connectors.files.connector",
+    "graphql": "connectors.graphql.connector",
     "lapor": "connectors.lapor.connector",
     "open311": "connectors.open311.connector",
     "rest": "connectors.rest.connector",
+    "sql": "connectors.sql.connector",
+    "webhook": "connectors.webhook.connector",
 }
 
 
@@ -56,27 +64,43 @@ def _loaded(point: EntryPoint, manifest: Manifest) -> object:
 
 
 def load_agencies(directory: Path) -> dict[str, Manifest]:
-    """All agencies' files of a directory, by slug, each checked to the last key.
+    """All agencies' files of a directory, by slug, each checked to the last key, with the tier that it holds.
 
     Raises:
         ConfigError: names the bad file.
     """
     manifests = load_manifests(directory)
     for manifest in manifests.values():
-        manifest.settings_as(kind_of(manifest).settings)
-    return manifests
+        check(manifest)
+    return {slug: msgspec.structs.replace(manifest, tier=tier_held(manifest)) for slug, manifest in manifests.items()}
 
 
-def connect(manifest: Manifest, secrets: Resolve, *, transport: Transport | None = None) -> Connector:
+def check(manifest: Manifest) -> Kind:
+    """The kind of an agency's file, which fits it to the last key.
+
+    Raises:
+        ConfigError: it doesn't.
+    """
+    kind = kind_of(manifest)
+    manifest.settings_as(kind.settings)
+    if kind.http and manifest.http is None:
+        raise manifest.error("is missing", "http")
+    return kind
+
+
+def connect(
+    manifest: Manifest, secrets: Resolve, *, folder: Path | None = None, transport: Transport | None = None
+) -> Connector:
     """The connector of an agency. Nothing is sent yet.
 
     Args:
         secrets: resolves the references in the file, for instance `Secrets(os.environ)`.
+        folder: of this agency alone, in the hub's data folder.
         transport: replaces the network, in tests.
 
     Raises:
         ConfigError: the file asks for something that isn't there.
     """
-    kind = kind_of(manifest)
-    manifest.settings_as(kind.settings)
-    return kind.connect(manifest, http_for(manifest, secrets, transport=transport))
+    kind = check(manifest)
+    client = http_for(manifest, secrets, transport=transport) if manifest.http else None
+    return kind.connect(manifest, Means(secrets, client, folder))

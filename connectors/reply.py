@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -18,14 +19,15 @@ _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]{1,40})", re.IGNORECASE)
 _UTF8 = ("utf-8", "ascii")
 
 
-class Reply(msgspec.Struct, frozen=True, kw_only=True):
+class Reply(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A successful reply.
 
     Attributes:
         headers: by lower-case name.
         content: the body, unpacked.
-        url: where it came from, after redirects.
+        url: where it came from, after redirects; without credentials.
         seconds: from sending to the last byte.
+        ignored: an error rule of the agency's file says that it means: nothing there.
     """
 
     status: int
@@ -33,6 +35,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     content: bytes
     url: str
     seconds: float = 0.0
+    ignored: bool = False
 
     def __repr__(self) -> str:
         return f"Reply({self.status}, {self.media_type or 'no type'}, {len(self.content)} bytes)"
@@ -63,11 +66,15 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
         return BadPayload(f"the agency answered {kind} where {expected} was agreed{reason}")
 
     def json(self) -> Any:
-        """The body as JSON.
+        """The body as JSON, read once; not to be changed. None for an ignored reply.
 
         Raises:
             BadPayload: HTML, cut short, or otherwise no JSON; NaN or Infinity in it; nested deeper than 64.
         """
+        return None if self.ignored else self._json
+
+    @cached_property
+    def _json(self) -> Any:
         if self.looks in ("HTML", "XML", "nothing", "binary"):
             raise self.refuse("JSON")
         try:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
+from itertools import count
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
@@ -16,6 +17,7 @@ _TABLE = re.compile(r"\s*\[\[?\s*(?P<key>[^\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _PART = r"(?:[A-Za-z0-9_-]+|\"(?:[^\"\\]|\\.)*\"|'[^']*')"
 _PAIR = re.compile(rf"\s*(?P<key>{_PART}(?:\s*\.\s*{_PART})*)\s*=")
 _PARTS = re.compile(_PART)
+_FENCE = re.compile(r"\"{3}|'{3}")
 _AT = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _FIELD = re.compile(r"(?:unknown|required) field `(?P<name>[^`]+)`")
 
@@ -31,17 +33,31 @@ class Misfit(ValueError):
 def lines_of(text: str) -> dict[str, int]:
     """The line, from 1, of each table and each key of a TOML text, by dotted key.
 
-    A scan, not a parser: keys inside inline tables are found on the line of the key that holds them.
+    The tables of an array are `errors[0]`, `errors[1]`, ..., and `errors` is the first. A scan, not a parser: keys
+    inside inline tables are found on the line of the key that holds them.
     """
     found: dict[str, int] = {}
     table = ""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in _lines(text):
         if match := _TABLE.match(line):
             table = _dotted(match["key"])
             found.setdefault(table, number)
+            if line.lstrip().startswith("[["):
+                table = next(name for n in count() if (name := f"{table}[{n}]") not in found)
+                found[table] = number
         elif match := _PAIR.match(line):
             found.setdefault(f"{table}.{_dotted(match['key'])}".lstrip("."), number)
     return found
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines that don't begin inside a text of several lines."""
+    fence: str | None = None
+    for number, line in enumerate(text.splitlines(), 1):
+        if fence is None:
+            yield number, line
+        for quotes in _FENCE.findall(line):
+            fence = quotes if fence is None else None if quotes == fence else fence
 
 
 def _dotted(key: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -63,6 +63,7 @@ def build_app(
     limits: StreamLimits | None = None,
     cache: AnswerCache | None = None,
     site: Site | None = None,
+    intake: Sequence[Route] = (),
 ) -> Hub:
     """The ASGI application.
 
@@ -72,6 +73,7 @@ def build_app(
         limits: how many streams there may be; None sets the defaults.
         cache: where answers are kept; None makes each of them anew.
         site: the pages for browsers; None serves programs alone.
+        intake: where agencies send by themselves.
     """
 
     watchdog, limits = Watchdog(patience.send), limits or StreamLimits()
@@ -91,6 +93,7 @@ def build_app(
         routes=[
             *health.routes(),
             Route("/metrics", MetricsEndpoint(metrics)),
+            *intake,
             *(site.routes() if site else ()),
         ],
         exception_handlers={404: site.not_found} if site else None,

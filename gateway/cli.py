@@ -39,13 +39,40 @@ app.command(
 for group in (agency, db, graph, simulator):
     app.command(group)
 agency.command(
-    "gateway.commands.agency:list_agencies",
-    name="list",
-    help="List the agencies that are plugged in, with the health of their sources.",
+    "gateway.commands.agency_new:new",
+    help="Begin an agency: its file with everything explained, a test of three lines, and a folder for its recording.",
 )
 agency.command(
-    "gateway.commands.agency:check",
+    "gateway.commands.agency_check:check",
     help="Ask an agency for one page, and show what its file makes of it. Exits with 1 if the agency can't be read.",
+)
+agency.command(
+    "gateway.commands.agency_record:record_agency",
+    name="record",
+    help="Read an agency and keep what it answered, without people in it, in the folder beside its file.",
+)
+agency.command(
+    "gateway.commands.agency_record:replay",
+    help="Read an agency from its recording, offline, and show what the file makes of it now, and what that changed.",
+)
+agency.command(
+    "gateway.commands.agency_certify:certify",
+    help="Try each rule of the contract on an agency's recording, or live, and write down the tier. "
+    "Exits with 1 for none.",
+)
+agency.command(
+    "gateway.commands.agency_list:list_agencies",
+    name="list",
+    help="List the agencies that are plugged in, with the health of their sources and their connectors' tiers.",
+)
+agency.command(
+    "gateway.commands.schema:print_agency_schema",
+    name="schema",
+    help="Print the JSON Schema of an agency's file, for editors of TOML, as docs/agency.schema.json has it.",
+)
+agency.command(
+    "gateway.commands.apply:apply",
+    help="Have the running hub read the agencies' files again, and do at once what they add, change, pause or remove.",
 )
 db.command(
     "gateway.commands.db:migrate",

@@ -12,8 +12,9 @@ from pathlib import Path
 import msgspec
 
 import simulators
-from connectors.manifest import HttpSettings, Manifest, PollSettings
+from connectors.manifest import Manifest
 from connectors.registry import load_agencies
+from connectors.settings import HttpSettings, PollSettings
 from schema.errors import ConfigError, SimpulError
 
 DEFAULT_DATA = Path(".demo")
@@ -22,6 +23,8 @@ DEFAULT_DATA = Path(".demo")
 START, END = 30.0, 5.0
 
 _POLL = PollSettings(every=1.0, lookback=5.0, stale_after=10.0)
+#: Who sends by itself is asked less often: its changes are to come as pushes.
+_BACKFILL = PollSettings(every=2.0, lookback=5.0, stale_after=10.0)
 
 
 class Simulated(msgspec.Struct, frozen=True):
@@ -29,6 +32,7 @@ class Simulated(msgspec.Struct, frozen=True):
 
     pid: int
     agencies: Mapping[str, str]
+    values: Mapping[str, Mapping[str, str]]
     environment: Mapping[str, str]
 
 
@@ -79,12 +83,16 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 def demo_agencies(simulated: Simulated) -> dict[str, Manifest]:
     """The pilots' files, pointed at their simulators and polled every second."""
     manifests = load_agencies(agency_files())
-    return {slug: _at(manifests[slug], url) for slug, url in simulated.agencies.items()}
+    return {
+        slug: _here(manifests[slug], {"http.url": url, **simulated.values.get(slug, {})})
+        for slug, url in simulated.agencies.items()
+    }
 
 
-def _at(manifest: Manifest, url: str) -> Manifest:
-    here = manifest.at(url)
-    return msgspec.structs.replace(here, poll=_POLL, http=_impatient(here.http))
+def _here(manifest: Manifest, values: Mapping[str, str]) -> Manifest:
+    here = manifest.with_values(values)
+    poll = _BACKFILL if manifest.kind == "webhook" else _POLL
+    return msgspec.structs.replace(here, poll=poll, http=_impatient(here.http) if here.http else None)
 
 
 def _impatient(http: HttpSettings) -> HttpSettings:

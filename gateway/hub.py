@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -12,7 +12,6 @@ from importlib.metadata import version
 import msgspec
 
 from connectors.manifest import Manifest
-from connectors.registry import connect
 from connectors.secrets import Resolve
 from gateway.app import Hub, build_app
 from gateway.cache.answers import AnswerCache
@@ -25,6 +24,8 @@ from gateway.execution.execute import Executor
 from gateway.fastlane import Lane
 from gateway.health import Health
 from gateway.holidays import indonesian_holidays
+from gateway.intake.files import Drops
+from gateway.intake.webhooks import Webhooks
 from gateway.ledger.database import open_database
 from gateway.ledger.freshness import open_freshness
 from gateway.ledger.migrate import pending
@@ -32,8 +33,10 @@ from gateway.ledger.reader import LedgerReader
 from gateway.ledger.upkeep import Upkeep
 from gateway.ledger.witness import Witness
 from gateway.ledger.writer import LedgerWriter, open_writer
+from gateway.live import LiveReader, SharedContents
 from gateway.origins import Origins
 from gateway.pages.site import Site
+from gateway.reload import reloading
 from gateway.server import Server, listen
 from gateway.settings import Settings
 from gateway.stream.doorbell import Doorbell
@@ -42,8 +45,8 @@ from gateway.stream.limits import StreamLimits
 from gateway.stream.relay import Relay
 from gateway.stream.watch import Watch
 from gateway.supervisor import Work
-from gateway.sync.poller import OnPage, OnReport, Poller
-from gateway.sync.pollers import build_pollers
+from gateway.sync.agencies import Agencies
+from gateway.sync.poller import OnPage, OnReport
 from gateway.telemetry import Metrics
 from gateway.valkey import Valkey
 from schema.agency import SourceReport
@@ -52,7 +55,7 @@ from schema.events import Position
 from schema.graph.context import Context
 from schema.graph.schema import build, sdl
 from schema.ports import Clock, Page, Snapshot
-from schema.query import PUBLIC, Viewer
+from schema.query import Viewer
 
 #: Seconds between two looks for clocks that fell due.
 TICK = 1.0
@@ -96,33 +99,32 @@ async def open_ledger(settings: Settings, clock: Clock = utc_now) -> AsyncIterat
 
 
 @asynccontextmanager
-async def open_pollers(
-    manifests: Mapping[str, Manifest],
+async def open_agencies(
+    settings: Settings,
     ledger: Ledger,
     secrets: Resolve,
+    *,
+    clock: Clock = utc_now,
     on_page: OnPage = lambda slug, page, records: None,
     on_report: OnReport = lambda report: None,
-    clock: Clock = utc_now,
-) -> AsyncIterator[Sequence[Poller]]:
-    """A poller for each agency; the agencies are registered, and their connections end with the block."""
-    await ledger.writer.register([manifest.agency() for manifest in manifests.values()])
-    async with ledger.reader.snapshot(PUBLIC) as snapshot:
-        reports = await snapshot.sources()
-    today = clock().year
-    pollers = build_pollers(
-        manifests.values(),
-        connect=lambda manifest: connect(manifest, secrets),
+    on_death: Callable[[str], None] = lambda name: None,
+) -> AsyncIterator[Agencies]:
+    """The agencies of a hub, none at first; their connections end with the block."""
+    agencies = Agencies(
+        reader=ledger.reader,
         writer=ledger.writer,
-        reports=reports,
-        holidays=indonesian_holidays(range(2010, today + 3)),
+        secrets=secrets,
+        folder=settings.data_dir / "agencies",
+        holidays=indonesian_holidays(range(2010, clock().year + 3)),
         clock=clock,
         on_page=on_page,
         on_report=on_report,
+        on_death=on_death,
     )
-    async with AsyncExitStack() as stack:
-        for poller in pollers:
-            stack.push_async_callback(poller.connector.aclose)
-        yield pollers
+    try:
+        yield agencies
+    finally:
+        await agencies.aclose()
 
 
 async def serve(
@@ -130,6 +132,7 @@ async def serve(
     manifests: Mapping[str, Manifest],
     secrets: Resolve,
     *,
+    read_again: Callable[[], Mapping[str, Manifest]] | None = None,
     on_started: Callable[[str], None] = lambda address: None,
     on_page: OnPage = lambda slug, page, records: None,
     on_report: OnReport = lambda report: None,
@@ -137,6 +140,7 @@ async def serve(
     """Runs a hub until it is told to stop.
 
     Args:
+        read_again: the agencies' files as they are by then, at each SIGHUP; without it that signal ends the process.
         on_started: told the hub's address once it answers.
     """
     metrics = Metrics()
@@ -149,10 +153,17 @@ async def serve(
         async with (
             open_ledger(settings) as ledger,
             open_valkey(settings, metrics) as valkey,
-            open_pollers(manifests, ledger, secrets, count, on_report) as pollers,
+            open_agencies(
+                settings, ledger, secrets, on_page=count, on_report=on_report, on_death=metrics.died
+            ) as agencies,
+            AsyncExitStack() as stack,
         ):
+            await agencies.apply(manifests)
+            if read_again is not None:
+                folders = settings.data_dir, settings.agencies_dir
+                await stack.enter_async_context(reloading(agencies, read_again, *folders, metrics.died))
             going_down = asyncio.Event()
-            hub = await build_hub(settings, ledger, pollers, metrics, going_down, valkey)
+            hub = await build_hub(settings, ledger, agencies, metrics, going_down, valkey)
             # The graph and the libraries stay: looking through them for garbage would hold everybody up, 100 ms a time.
             gc.collect()
             gc.freeze()
@@ -177,7 +188,7 @@ async def open_valkey(settings: Settings, metrics: Metrics) -> AsyncIterator[Val
 async def build_hub(
     settings: Settings,
     ledger: Ledger,
-    pollers: Sequence[Poller],
+    agencies: Agencies,
     metrics: Metrics,
     closing: asyncio.Event,
     valkey: Valkey | None,
@@ -199,7 +210,8 @@ async def build_hub(
         return Context(viewer=viewer, snapshot=snapshot, cursors=cursors, clock=utc_now, feed=feed, on_ahead=begin_anew)
 
     ledger.writer.on_commit(doorbell.ring)
-    works = background(ledger, watch, pollers)
+    live = LiveReader(agencies, ledger.reader, _shared_contents(key, valkey))
+    works = background(ledger, watch, agencies) | {"live": live.run}
     if valkey is not None:
         relay = Relay(valkey, watch.look)
         ledger.writer.on_commit(lambda head: relay.tell())
@@ -214,6 +226,7 @@ async def build_hub(
             metrics.executed,
             on_frame=metrics.frame,
             versioned=settings.cache_mb > 0,
+            live=live,
         ),
         health=Health(ledger.reader, watch, lambda: pending(settings.database)),
         metrics=metrics,
@@ -223,6 +236,7 @@ async def build_hub(
         limits=StreamLimits(settings.streams_per_socket, settings.streams_per_client, settings.streams),
         cache=_cache(settings, ledger, key, valkey),
         site=Site() if settings.pages else None,
+        intake=[*Webhooks(agencies, ledger.writer, metrics, utc_now).routes(), *Drops(agencies).routes()],
     )
 
 
@@ -234,7 +248,11 @@ def _cache(settings: Settings, ledger: Ledger, key: bytes, valkey: Valkey | None
     return AnswerCache(ledger.reader, ledger.freshness, memory, shared, stale=settings.stale_seconds)
 
 
-def background(ledger: Ledger, watch: Watch, pollers: Sequence[Poller]) -> dict[str, Work]:
+def _shared_contents(key: bytes, valkey: Valkey | None) -> SharedContents | None:
+    return SharedContents(SharedAnswers(valkey, key, f"{version('simpul')} contents")) if valkey is not None else None
+
+
+def background(ledger: Ledger, watch: Watch, agencies: Agencies) -> dict[str, Work]:
     """What runs beside the server, by name."""
 
     async def clocks() -> None:
@@ -242,8 +260,7 @@ def background(ledger: Ledger, watch: Watch, pollers: Sequence[Poller]) -> dict[
             await ledger.writer.tick(utc_now())
             await asyncio.sleep(TICK)
 
-    works = {"watch": watch.run, "clocks": clocks, "upkeep": ledger.upkeep.run}
-    return {**works, **{f"poll {poller.slug}": poller.run for poller in pollers}}
+    return {"watch": watch.run, "clocks": clocks, "upkeep": ledger.upkeep.run, "agencies": agencies.run}
 
 
 def _key(settings: Settings) -> bytes:

@@ -52,10 +52,11 @@ async def running(work: Mapping[str, Work], on_death: Callable[[str], None]) -> 
     try:
         yield
     finally:
-        await _cancel(tasks)
+        await cancel(tasks)
 
 
-async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+async def cancel(tasks: list[asyncio.Task[None]]) -> None:
+    """Ends tasks; one that does not end in time is told of, and left."""
     for task in tasks:
         task.cancel()
     if not tasks:

@@ -52,6 +52,9 @@ class Metrics:
         self._quarantined = self._gauge("quarantined", "Records set aside as unreadable.", "agency")
         self._unmapped = self._gauge("unmapped", "Complaints whose status word is mapped nowhere.", "agency")
         self._records = self._counter("sync_records", "Records read from an agency.", "agency", "outcome")
+        self._pushes = self._counter(
+            "pushes", "Pushes of agencies; no agency: of a sender that none knows.", "agency", "outcome"
+        )
         self._deaths = self._counter("task_deaths", "Background tasks that died and were started again.", "task")
         self._valkey = self._gauge("valkey_up", "1 while the shared server answers.")
         for result in ("hit", "miss"):
@@ -110,6 +113,10 @@ class Metrics:
         """A page of an agency's records came in."""
         self._records.labels(agency, "read").inc(read)
         self._records.labels(agency, "rejected").inc(rejected)
+
+    def pushed(self, agency: str, outcome: str) -> None:
+        """An agency sent something: accepted, repeated (it had come before) or refused."""
+        self._pushes.labels(agency, outcome).inc()
 
     def died(self, task: str) -> None:
         """A background task died."""

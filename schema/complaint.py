@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b32encode
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from operator import attrgetter
@@ -320,6 +321,28 @@ _occurred_at = attrgetter("occurred_at")
 def by_time(entries: Sequence[Dated]) -> list[Dated]:
     """Entries of a history, oldest first by the agency's clock."""
     return sorted(entries, key=_occurred_at)
+
+
+def keyed(entries: Iterable[Dated]) -> Iterator[tuple[Hashable, Dated]]:
+    """Each entry of a history with a key that is unique in it.
+
+    Entries are the same by moment and kind, not by text: an agency may correct what it wrote. Equal ones are numbered.
+    """
+    seen: Counter[Hashable] = Counter()
+    for entry in entries:
+        key = _key(entry)
+        seen[key] += 1
+        yield (key, seen[key]), entry
+
+
+def _key(entry: StatusEvent | FollowUp | Disposition | Rating) -> Hashable:
+    if isinstance(entry, StatusEvent):
+        return entry.occurred_at, entry.to_status
+    if isinstance(entry, FollowUp):
+        return entry.occurred_at, entry.kind
+    if isinstance(entry, Disposition):
+        return entry.occurred_at, entry.to_agency.name
+    return entry.occurred_at, entry.source
 
 
 def complaint_id(agency: str, native_id: str, generation: int = 0) -> str:

@@ -14,12 +14,17 @@ SimpulError
 │   ├── MappingFailure       the agency's file does not fit what the agency answers
 │   └── SourceFailure        anything else
 ├── RecordError            one record can't be read: quarantine it, keep the others
+├── PushError              what an agency sent can't be taken; the message is the sender's to read
+│   ├── Unsigned             it is not from the agency, or not from now
+│   ├── BadPush              it can't be read
+│   └── TooManyPushes        send fewer and larger ones; `retry_after` in seconds
 ├── ConfigError            a setting or an agency's file is wrong: names file, line, key and allowed values
 ├── QueryError             the client asked for something that can't be answered; `code` goes to `extensions.code`
 │   ├── BadUserInput
 │   ├── BadCursor
 │   ├── CursorExpired
 │   ├── AmbiguousTrackingId
+│   ├── SourceUnavailable    content that only its agency has, and the agency did not answer
 │   └── DeadlinePassed       it would take longer than anybody waits: ask for less
 └── LedgerError            the hub's own storage
     ├── LedgerUnavailable    the database can't be reached: try again
@@ -50,7 +55,7 @@ class SourceError(SimpulError):
 
     code: ClassVar[SourceErrorCode] = SourceErrorCode.OTHER
     #: Whether trying the same request again at once may help.
-    transient: ClassVar[bool] = False
+    transient: bool = False
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -80,13 +85,21 @@ class RateLimited(SourceError):
 
 
 class HttpFailure(SourceError):
-    """The agency answered with an error status. `status` is the HTTP status code."""
+    """The agency answered with an error: as a status, or inside a reply that looks well.
+
+    Args:
+        status: the HTTP status code; 200 for an error inside a reply.
+        transient: by default what the status says.
+    """
 
     code = SourceErrorCode.HTTP_ERROR
 
-    def __init__(self, message: str, *, status: int, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, status: int, retry_after: float | None = None, transient: bool | None = None
+    ) -> None:
         super().__init__(message, retry_after=retry_after)
         self.status = status
+        self.transient = status in (408, 500, 502, 503, 504) if transient is None else transient
 
 
 class BadPayload(SourceError):
@@ -121,6 +134,26 @@ class RecordError(SimpulError):
         super().__init__(f"{'.'.join(path)}: {reason}" if path else reason)
         self.reason = reason
         self.path = tuple(path)
+
+
+class PushError(SimpulError):
+    """What an agency sent by itself can't be taken. The message is one sentence for whoever runs the sender."""
+
+
+class Unsigned(PushError):
+    """Nothing says that it is from the agency, and from now."""
+
+
+class BadPush(PushError):
+    """It is the agency's, and can't be read."""
+
+
+class TooManyPushes(PushError):
+    """More than can be remembered came in a short time."""
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ConfigError(SimpulError):
@@ -176,6 +209,12 @@ class CursorExpired(QueryError):
     """`extensions.head` is the cursor to start anew from."""
 
     code = "CURSOR_EXPIRED"
+
+
+class SourceUnavailable(QueryError):
+    """`extensions.agency` names the agency, `extensions.count` how many complaints of the answer lack their content."""
+
+    code = "SOURCE_UNAVAILABLE"
 
 
 class AmbiguousTrackingId(QueryError):

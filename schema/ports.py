@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
-from schema.agency import Agency, SourceReport
-from schema.complaint import Complaint, ComplaintRecord, Rejected
+from schema.agency import Agency, SourceErrorCode, SourceReport
+from schema.complaint import Complaint, ComplaintRecord, ContentState, Rejected
 from schema.events import Change, Event, Position
 from schema.query import (
     ComplaintFilter,
@@ -92,6 +92,40 @@ class Dependencies(msgspec.Struct, kw_only=True):
     health: bool = False
     facts: bool = False
     head: bool = False
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be remembered of a push.
+
+    Attributes:
+        id: the same when it is sent again.
+        cursor: where the sender is in its own records, if the push says so; it is kept for the sender.
+        answer: writes what the sender is told, once it is decided, from the reasons by native id why complaints could
+            not be stored, and the cursor that is kept. Pure.
+    """
+
+    id: str
+    cursor: str | None
+    answer: Callable[[Mapping[str, str], str | None], bytes]
+
+
+class Received(msgspec.Struct, frozen=True):
+    """What became of a push.
+
+    Attributes:
+        answer: for its sender.
+        again: it had come before, and was answered like this then.
+    """
+
+    answer: bytes
+    again: bool = False
+
+
+class LastPush(msgspec.Struct, frozen=True):
+    """An agency's newest push, and the cursor that is kept for the agency."""
+
+    received_at: datetime
+    cursor: str | None
 
 
 class Snapshot(Protocol):
@@ -208,8 +242,32 @@ class Writer(Protocol):
         `quarantined` and `unmapped` are counted here. A change of `state` is an event of the ledger.
         """
 
-    async def register(self, agencies: Sequence[Agency]) -> None:
-        """Stores what the agencies' files say. One that is missing becomes PAUSED; its complaints stay."""
+    async def register(self, agencies: Sequence[Agency], paused: Collection[str] = ()) -> None:
+        """Stores what the agencies' files say. One that is missing becomes PAUSED; its complaints stay.
+
+        Args:
+            paused: slugs of those that become PAUSED too.
+        """
+
+    async def receive(
+        self,
+        agency: str,
+        native_ids: Sequence[str],
+        decide: Callable[[Mapping[str, Complaint]], Sequence[Change]],
+        rejected: Sequence[Rejected],
+        receipt: Receipt,
+        report: SourceReport | None = None,
+    ) -> Received:
+        """`change` for a push of the agency's own, once for each `receipt.id`, whichever hub it is sent to.
+
+        What came before changes nothing. `report` is stored in the same transaction.
+
+        Raises:
+            TooManyPushes: more are remembered than there is room for.
+        """
+
+    async def last_push(self, agency: str) -> LastPush | None:
+        """The agency's newest push; None if there was none."""
 
     async def harvest_state(self, agency: str) -> bytes | None:
         """What `report` last stored as `harvest`."""
@@ -255,6 +313,42 @@ class Feed(Protocol):
         """Agencies and reports by slug, at most a second old; None where they must be read."""
 
 
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agency that allows no copies tells of a complaint.
+
+    Attributes:
+        record: None where `state` is UNAVAILABLE.
+        state: AVAILABLE; STALE, an older copy, as the agency did not answer; or UNAVAILABLE.
+        good_for: seconds that it may go on being shown.
+        error: why there is no newer one, or none.
+    """
+
+    agency: str
+    state: ContentState
+    record: ComplaintRecord | None = None
+    good_for: float = 0.0
+    error: SourceErrorCode | None = None
+
+
+class Live(Protocol):
+    """Asks agencies themselves, while somebody waits. Complaints are named by their ids.
+
+    Whoever asks for the same at the same time shares one request; none takes longer than the agency's file allows.
+    """
+
+    def at_hand(self, id: str) -> Content | None:
+        """The content, if it was fetched of late."""
+
+    async def contents(self, viewer: Viewer, ids: Collection[str]) -> Mapping[str, Content]:
+        """The content of these complaints, from their agencies. Those that the viewer can't see are left out.
+
+        No snapshot may be open meanwhile: an agency that hangs must not hold up the database.
+        """
+
+    async def refresh(self, viewer: Viewer, id: str) -> bool:
+        """Brings a complaint into the ledger as it is at its agency now. False if the agency could not be read."""
+
+
 class Cursors(Protocol):
     """Seals positions, so that a cursor tells nothing and can't be made up."""
 
@@ -280,11 +374,14 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         total: how many records the agency says there are in all, if it says so.
+        until: the moment up to which `changes` tells everything once it is over, by the connector's own count; None
+            where the records' `updated_at` says so.
     """
 
     records: tuple[ComplaintRecord, ...]
     rejected: tuple[Rejected, ...] = ()
     total: int | None = None
+    until: datetime | None = None
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
@@ -295,12 +392,14 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
         reply: the raw beginning of the reply, at most 2,000 characters, redacted.
         page: what was made of it.
         seconds: how long it took.
+        warnings: what works and should not be so, a sentence each.
     """
 
     request: str
     reply: str
     page: Page
     seconds: float
+    warnings: tuple[str, ...] = ()
 
 
 class Connector(Protocol):
@@ -329,3 +428,44 @@ class Connector(Protocol):
 
     async def aclose(self) -> None:
         """Ends connections. Nothing of the connector may be used afterwards."""
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """A push that is authentic, its records parsed one by one, in their order.
+
+    Attributes:
+        id: the same when it is sent again.
+        cursor: where the sender is in its own records, if the push says so.
+    """
+
+    id: str
+    items: tuple[ComplaintRecord | Rejected, ...]
+    cursor: str | None = None
+
+
+@runtime_checkable
+class Receiver(Protocol):
+    """A connector whose agency sends records by itself.
+
+    Attributes:
+        polled: records also come by `changes`. Else `changes` has none, and how the agency is shows in its pushes.
+    """
+
+    polled: bool
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
+        """The id of an authentic push or question.
+
+        Args:
+            headers: names in lower case.
+
+        Raises:
+            Unsigned: it is not authentic.
+        """
+
+    def receive(self, id: str, body: bytes) -> Delivery:
+        """What an authentic push holds.
+
+        Raises:
+            BadPush: it can't be read at all.
+        """

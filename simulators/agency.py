@@ -74,6 +74,13 @@ class Agency:
         self._now = now
         self._journal = journal
         self.fault: str | None = None
+        #: Told the place of each case that is new or has moved.
+        self.on_change: list[Callable[[int], None]] = []
+        #: Told that a fault began or ended.
+        self.on_fault: list[Callable[[], None]] = []
+        #: Where the hub is, once somebody told.
+        self.hub: str | None = None
+        self.introduced = asyncio.Event()
         self.healed = asyncio.Event()
         self.healed.set()
         self.cases = populate(dialect.slug, seed=seed, anchor=anchor, states=dialect.states, count=count)
@@ -222,6 +229,7 @@ class Agency:
         self._places[case.number] = place
         self._changed[place] = None
         self._open.add(place)
+        self._tell(place)
 
     def _apply(self, place: int, move: Move) -> None:
         case = self.cases[place]
@@ -229,16 +237,32 @@ class Agency:
         self._changed[place] = self._changed.pop(place)
         self._rendered.pop(place, None)
         (self._open.discard if move.to in _OVER else self._open.add)(place)
+        self._tell(place)
+
+    def _tell(self, place: int) -> None:
+        for listener in self.on_change:
+            listener(place)
+
+    def meet(self, hub: str) -> None:
+        """Is told where the hub is."""
+        self.hub = hub
+        self.introduced.set()
 
     # ------------------------------------------------------------- failing
 
     def fail(self, kind: str) -> None:
         self.fault = kind
         self.healed.clear()
+        self._tell_fault()
 
     def heal(self) -> None:
         self.fault = None
         self.healed.set()
+        self._tell_fault()
+
+    def _tell_fault(self) -> None:
+        for listener in self.on_fault:
+            listener()
 
     def close(self) -> None:
         if self._journal:

@@ -68,6 +68,15 @@ def move(data_dir: Path | str, slug: str, count: int = 1) -> list[dict[str, Any]
     return list(_ask(data_dir, "POST", f"/control/{slug}/move", {"count": count}))
 
 
+def introduce(data_dir: Path | str, hub: str) -> None:
+    """Tells the agencies that send by themselves where the hub is, for instance `http://127.0.0.1:8000`.
+
+    Raises:
+        ControlError: none run on this folder, or that is no address of this machine.
+    """
+    _ask(data_dir, "POST", "/control/hub", {"url": hub})
+
+
 def _running(data_dir: Path | str) -> dict[str, Any]:
     path = Path(data_dir) / "simulators.json"
     try:

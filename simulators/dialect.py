@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,6 +16,7 @@ from schema.complaint import Channel, Classification, FollowUpKind, RatingSource
 from schema.status import ActorRole, ComplaintStatus
 from simulators.case import Case
 from simulators.content import Story
+from simulators.outlet import Outlet
 
 if TYPE_CHECKING:
     from simulators.agency import Agency
@@ -24,6 +26,8 @@ WITA = timezone(timedelta(hours=8), "WITA")
 
 Statuses = Mapping[ComplaintStatus, tuple[str, ...]]
 Answer = Callable[["Agency", Request], Response]
+#: Answers a request by its body alone.
+BodyAnswer = Callable[["Agency", bytes], Response]
 
 
 class Words(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +54,9 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
         keys: request headers that must be there, name in lower case to value.
         environment: what the agency's file calls those keys.
         endpoints: path below `base` to what answers it.
+        posts: the same for what is posted.
         base: where the address that clients are given ends, for instance `/open311/v2`.
+        outlet: makes what the agency has beside HTTP, in a folder of its own.
     """
 
     slug: str
@@ -62,19 +68,30 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     keys: Mapping[str, str]
     environment: Mapping[str, str]
     endpoints: Sequence[tuple[str, Answer]]
+    posts: Sequence[tuple[str, BodyAnswer]] = ()
     base: str = ""
+    outlet: Callable[[Agency, Path], Outlet] | None = None
 
     @property
     def states(self) -> frozenset[ComplaintStatus]:
         return frozenset(self.statuses)
 
     def routes(self, agency: Agency) -> list[Route]:
-        return [Route(self.base + path, _bound(answer, agency)) for path, answer in self.endpoints]
+        reads = [Route(self.base + path, _bound(answer, agency)) for path, answer in self.endpoints]
+        posts = [Route(self.base + path, _posted(answer, agency), methods=["POST"]) for path, answer in self.posts]
+        return reads + posts
 
 
 def _bound(answer: Answer, agency: Agency) -> Callable[[Request], object]:
     async def endpoint(request: Request) -> Response:
         return answer(agency, request)
+
+    return endpoint
+
+
+def _posted(answer: BodyAnswer, agency: Agency) -> Callable[[Request], object]:
+    async def endpoint(request: Request) -> Response:
+        return answer(agency, await request.body())
 
     return endpoint
 

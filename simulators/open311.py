@@ -28,6 +28,15 @@ def extended(request: Request) -> bool:
     return request.query_params.get("extensions") == "true"
 
 
+def span(request: Request, zone: timezone) -> tuple[int | None, int | None]:
+    """`start_date` and `end_date` of a query, in seconds since 1970.
+
+    Raises:
+        BadDate
+    """
+    return _date(request.query_params.get("start_date"), zone), _date(request.query_params.get("end_date"), zone)
+
+
 def selected(
     agency: Agency, request: Request, zone: timezone, codes: dict[str, tuple[str, str]], span: int | None
 ) -> Sequence[int]:

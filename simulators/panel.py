@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import orjson
 from starlette.applications import Starlette
@@ -40,6 +41,7 @@ class Panel:
         return Starlette(
             routes=[
                 Route("/control", self._show),
+                Route("/control/hub", self._meet, methods=["POST"]),
                 Route("/control/{slug}/fault", self._fail, methods=["POST"]),
                 Route("/control/{slug}/clear", self._heal, methods=["POST"]),
                 Route("/control/{slug}/move", self._move, methods=["POST"]),
@@ -50,6 +52,15 @@ class Panel:
     async def _show(self, request: Request) -> Response:
         self._admit(request)
         return _json({slug: {"fault": a.fault, "cases": len(a.cases)} for slug, a in self._agencies.items()})
+
+    async def _meet(self, request: Request) -> Response:
+        self._admit(request)
+        url = (await _body(request)).get("url")
+        if not isinstance(url, str) or urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"):
+            raise HTTPException(400, "url must be an address of this machine, like http://127.0.0.1:8000")
+        for agency in self._agencies.values():
+            agency.meet(url.rstrip("/"))
+        return _json({"hub": url})
 
     async def _fail(self, request: Request) -> Response:
         agency, body = self._agency(request), await _body(request)

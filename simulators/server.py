@@ -66,6 +66,11 @@ class Server:
             )
             for slug in slugs
         }
+        self._outlets = {
+            slug: dialect.outlet(agency, _own(self._folder / slug))
+            for slug, agency in self._agencies.items()
+            if (dialect := agency.dialect).outlet is not None
+        }
         self._listeners = {slug: Listener(serve(agency)) for slug, agency in self._agencies.items()}
         self._timers: dict[str, asyncio.Task[None]] = {}
         self._token = secrets.token_urlsafe(24)
@@ -73,11 +78,16 @@ class Server:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Listens, tells where in `simulators.json`, and lives until `stop` is set."""
+        for outlet in self._outlets.values():
+            outlet.open()
         for listener in (*self._listeners.values(), self._panel):
             await listener.open()
         path = self._data / "simulators.json"
         _write(path, self._told())
         waiting: list[asyncio.Task[Any]] = [asyncio.create_task(stop.wait(), name="stop")]
+        waiting += [
+            asyncio.create_task(outlet.run(), name=f"outlet of {slug}") for slug, outlet in self._outlets.items()
+        ]
         if self._interval is not None:
             waiting += [self._alive(place, agency) for place, agency in enumerate(self._agencies.values())]
         try:
@@ -97,6 +107,7 @@ class Server:
             "control_url": self._panel.url,
             "token": self._token,
             "agencies": {slug: listener.url + DIALECTS[slug].base for slug, listener in self._listeners.items()},
+            "values": {slug: dict(outlet.values) for slug, outlet in self._outlets.items()},
             "environment": {name: value for part in environment for name, value in part.items()},
         }
 
@@ -136,6 +147,8 @@ class Server:
     def _end(self) -> None:
         for listener in (*self._listeners.values(), self._panel):
             listener.end()
+        for outlet in self._outlets.values():
+            outlet.close()
         for agency in self._agencies.values():
             agency.close()
         os.close(self._lock)
@@ -165,6 +178,11 @@ def _base(path: Path, asked: dict[str, int | None]) -> dict[str, int]:
     base = {"seed": 1, **given, "anchor": midnight(time.time())}
     _write(path, base)
     return base
+
+
+def _own(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def _count(slug: str, most: int | None) -> int | None:

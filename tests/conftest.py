@@ -6,9 +6,11 @@ import asyncio
 import itertools
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -76,6 +78,49 @@ def migrated_template(postgres_server: Callable[[str], str]) -> str:
     _run(lambda: _execute(postgres_server("postgres"), "CREATE DATABASE empty"))
     _run(lambda: migrate(postgres_server("empty")))
     return "empty"
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[Callable[[str], str]]:
+    """A running MariaDB, Debian's mariadb-server: a function from a database's name to its address, as `root`."""
+    if shutil.which("mariadbd", path=_SBIN) is None:
+        assert not os.environ.get("SIMPUL_REQUIRE_MARIADB"), "mariadb-server is not installed"
+        pytest.skip("mariadb-server is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="maria", dir="/tmp"))  # short: a socket's name may have 107 characters
+    # It refuses to run as root; the package brings a user for it.
+    user = ["--user=mysql"] if os.geteuid() == 0 else []
+    if user:
+        shutil.chown(folder, "mysql")
+    place = ["--no-defaults", *user, f"--datadir={folder}/data"]
+    make = ["mariadb-install-db", *place, "--auth-root-authentication-method=normal", "--skip-test-db"]
+    try:
+        subprocess.run(make, env={**os.environ, "PATH": _SBIN}, check=True, capture_output=True)
+        run = ["mariadbd", *place, f"--socket={folder}/s", f"--log-error={folder}/log", "--skip-networking"]
+        small = ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=16M", "--skip-log-bin"]
+        with subprocess.Popen([*run, *small], env={**os.environ, "PATH": _SBIN}) as process:
+            try:
+                _answers(folder / "s", process)
+                yield lambda name: f"mysql://root@localhost/{name}?socket={folder}/s"
+            finally:
+                process.terminate()
+                process.wait(30)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+_SBIN = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/bin"))
+
+
+def _answers(path: Path, process: subprocess.Popen[bytes]) -> None:
+    """Another process has no clock to pass in: look until somebody listens."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        assert process.poll() is None, "mariadbd has ended"
+        with socket.socket(socket.AF_UNIX) as line:
+            if line.connect_ex(str(path)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError("mariadbd did not start in time")
 
 
 @pytest.fixture(scope="session")

@@ -115,6 +115,8 @@ class LaporConnector:
     async def _fetch_page(self, path: str, params: Params) -> Batch:
         expand = {"expand": self._settings.expand} if self._settings.expand else {}
         reply = await self._http.get(path, {**self._settings.params, **expand, **params})
+        if reply.ignored:
+            return Batch([], None, reply, 0)
         body = reply.json()
         listed = read_list(body)
         return Batch(listed.rows, body, reply, listed.total)
@@ -158,7 +160,7 @@ class LaporConnector:
     async def _followups(self, native_id: str) -> list[Any]:
         try:
             reply = await self._http.get(f"/complaints/{_quoted(native_id)}/followups")
-            return read_list(reply.json()).rows
+            return [] if reply.ignored else read_list(reply.json()).rows
         except HttpFailure as failure:
             if failure.status in (404, 410):
                 return []
@@ -174,7 +176,8 @@ class LaporConnector:
 
     async def _ask(self, path: str) -> dict[str, Any] | None:
         try:
-            return read_one((await self._http.get(path)).json())
+            reply = await self._http.get(path)
+            return None if reply.ignored else read_one(reply.json())
         except HttpFailure as failure:  # as a status or, with 200, in the body
             if failure.status in (404, 410):
                 return None
@@ -214,4 +217,4 @@ def _quoted(native_id: str) -> str:
     return quote(native_id, safe="")
 
 
-KIND: Final = Kind(settings=LaporSettings, connect=LaporConnector)
+KIND: Final = Kind(settings=LaporSettings, connect=lambda manifest, means: LaporConnector(manifest, means.http))

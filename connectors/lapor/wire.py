@@ -21,8 +21,9 @@ from connectors.fields import (
     ReferenceFields,
     TimelineFields,
 )
-from connectors.manifest import DateSettings, Manifest
+from connectors.manifest import Manifest
 from connectors.mapping import Mapper, attachment_id, web_address
+from connectors.settings import DateSettings
 from connectors.values import kind_of, number, word
 from connectors.words import StatusMeaning, Words, fold
 from schema.categories import by_lapor_id

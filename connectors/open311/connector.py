@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Final, Literal
@@ -17,17 +16,22 @@ from connectors.base import Kind, look_back, page_of
 from connectors.fields import Section
 from connectors.http import Http
 from connectors.manifest import Manifest
+from connectors.open311.discovery import find_endpoint
 from connectors.open311.payload import Unreadable, read_requests, read_services
+from connectors.open311.settings import UpdatesSettings
+from connectors.open311.spans import REQUESTED, SHORTEST, Span, charset, windows
+from connectors.open311.updates import Feed, Update
 from connectors.open311.wire import Reader
 from connectors.paging import Batch, ByPage, FetchPage, Params, batches
 from connectors.preview import preview
+from connectors.quarantine import reject
 from connectors.reply import Reply
-from schema.errors import HttpFailure, Incomplete, SourceError
+from schema.complaint import Rejected
+from schema.errors import HttpFailure, Incomplete, RecordError, SourceError
 from schema.ports import Clock, Page, Probe
 
 _PROBE: Final = 5
-_SHORTEST: Final = timedelta(seconds=1)
-_CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]{1,40})", re.IGNORECASE)
+_AT_ONCE: Final = 100
 _REPORTERS: Final = frozenset({"first_name", "last_name", "email", "phone", "account_id", "device_id"})
 _TOTALS: Final = ("x-total-count", "x-result-count")
 _ACCEPT: Final = {"json": "application/json", "xml": "text/xml, application/xml"}
@@ -50,6 +54,9 @@ class Open311Settings(Section, frozen=True, kw_only=True):
             `["updated_after", "updated_before"]`. Without it, each harvest reads everything (or `reread_days`).
         reread_days: without `changes`: how many days of requests are read again for changes of status; older ones are
             read in the first harvest only.
+        discovery: path of the server's discovery page; it then says where the endpoint is.
+        endpoint: which of the endpoints there: `production`, `test`, ...
+        updates: `servicerequestupdates`, where the server has them; `{}` for the usual path.
     """
 
     format: Literal["json", "xml"] = "json"
@@ -60,21 +67,9 @@ class Open311Settings(Section, frozen=True, kw_only=True):
     page_size: Count | None = None
     changes: tuple[str, str] | None = None
     reread_days: Days | None = None
-
-
-class Span(msgspec.Struct, frozen=True):
-    """A stretch of time to ask for, and the parameters that say so. An open end is None."""
-
-    names: tuple[str, str]
-    start: datetime
-    end: datetime | None
-
-    def params(self) -> dict[str, str]:
-        told = zip(self.names, (self.start, self.end), strict=True)
-        return {name: moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for name, moment in told if moment}
-
-
-REQUESTED: Final = ("start_date", "end_date")
+    discovery: str | None = None
+    endpoint: str = "production"
+    updates: UpdatesSettings | None = None
 
 
 class Open311Connector:
@@ -96,6 +91,9 @@ class Open311Connector:
         self._lookback = manifest.poll.lookback
         self._reader = Reader(manifest)
         self._asked_for_names = False
+        self._base: str | None = None if self._settings.discovery else ""
+        updates = self._settings.updates
+        self._feed = Feed(updates, http, self._reader.dates) if updates is not None else None
 
     def changes(self, since: datetime | None) -> AsyncIterator[Page]:
         """What changed since then, newest first; all there is where the server can't tell what changed."""
@@ -103,18 +101,12 @@ class Open311Connector:
 
     async def fetch(self, native_ids: Sequence[str]) -> Page:
         """These records, one request each."""
-        found: list[object] = []
-        step = self._http.settings.concurrency
-        for start in range(0, len(native_ids), step):
-            some = native_ids[start : start + step]
-            for answer in await asyncio.gather(*map(self._one, some), return_exceptions=True):
-                if isinstance(answer, BaseException):
-                    raise answer
-                found += answer
-        return await self._page(found)
+        await self._discover()
+        return await self._page(await self._those(native_ids))
 
     async def check(self) -> Probe:
         """Asks for the last window, few records of it where the server pages."""
+        await self._discover()
         span = Span(REQUESTED, self._now() - timedelta(days=self._settings.window_days), None)
         few = {"page": 1, "page_size": _PROBE} if self._settings.page_size else {}
         batch = await self._fetcher(span)(self._path("requests"), few)
@@ -131,11 +123,57 @@ class Open311Connector:
         await self._http.aclose()
 
     async def _harvest(self, since: datetime | None) -> AsyncGenerator[Page, None]:
+        await self._discover()
+        told, rejected = await self._told(since)
+        if rejected:
+            yield Page(records=(), rejected=tuple(rejected))
         spans = self._spans(since)
         for span in spans:
             async with aclosing(self._read(span)) as found:
                 async for batch in found:
-                    yield await self._page(batch.raws, batch.total if since is None and len(spans) == 1 else None)
+                    total = batch.total if since is None and len(spans) == 1 else None
+                    yield await self._page([self._joined(raw, told) for raw in batch.raws], total)
+        if since is not None:  # what a list of changes leaves out
+            for some in batched(list(told), _AT_ONCE):
+                yield await self._page([self._joined(raw, told) for raw in await self._those(some)])
+
+    async def _discover(self) -> None:
+        """Asks where the endpoint is, once."""
+        settings = self._settings
+        if self._base is None and settings.discovery is not None:
+            self._base = await find_endpoint(self._http, settings.discovery, settings.params, settings.endpoint)
+
+    async def _told(self, since: datetime | None) -> tuple[dict[str, list[Update]], list[Rejected]]:
+        """The updates since then by request, the oldest first, and those that can't be read."""
+        found: dict[str, dict[str, Update]] = {}
+        rejected: list[Rejected] = []
+        if self._feed is None:
+            return {}, []
+        async with aclosing(self._feed.read(since, self._now())) as replies:
+            async for raws in replies:
+                for raw in raws:
+                    try:
+                        update = self._feed.update(raw)
+                    except RecordError as error:
+                        rejected.append(reject(raw, RecordError(f"update: {error.reason}", path=error.path)))
+                    else:
+                        found.setdefault(update.request, {})[update.id] = update
+        return {id: sorted(some.values(), key=lambda update: update.at) for id, some in found.items()}, rejected
+
+    def _joined(self, raw: object, told: dict[str, list[Update]]) -> object:
+        """A record with what the feed tells of it, which is then told."""
+        updates = told.pop(self._reader.native_id(raw) or "", None)
+        return {**raw, "updates": [each.raw for each in updates]} if updates and isinstance(raw, dict) else raw
+
+    async def _those(self, native_ids: Sequence[str]) -> list[object]:
+        found: list[object] = []
+        step = self._http.settings.concurrency
+        for some in batched(native_ids, step):
+            for answer in await asyncio.gather(*map(self._one, some), return_exceptions=True):
+                if isinstance(answer, BaseException):
+                    raise answer
+                found += answer
+        return found
 
     def _spans(self, since: datetime | None) -> list[Span]:
         """What to ask for, newest first."""
@@ -145,7 +183,7 @@ class Open311Connector:
         start = datetime.combine(settings.first_day, time(), UTC)
         if since and settings.reread_days:
             start = max(start, end - timedelta(days=settings.reread_days))
-        return _windows(start, end, timedelta(days=settings.window_days))
+        return windows(start, end, timedelta(days=settings.window_days))
 
     def _read(self, span: Span) -> AsyncGenerator[Batch, None]:
         return self._paged(span) if self._settings.page_size else self._halved(span)
@@ -169,7 +207,7 @@ class Open311Connector:
                 yield batch
                 continue
             end = span.end or self._now()
-            if end - span.start <= _SHORTEST:
+            if end - span.start <= SHORTEST:
                 yield batch
                 raise Incomplete(
                     f"one second holds {len(batch.raws):,} requests or more; a reply brings no more of them"
@@ -182,7 +220,7 @@ class Open311Connector:
 
         async def fetch(path: str, params: Params) -> Batch:
             reply = await self._get(path, {**query, **params})
-            raws = read_requests(reply.content, _charset(reply))
+            raws = [] if reply.ignored else read_requests(reply.content, charset(reply))
             return Batch(raws, raws, reply, _total(reply))
 
         return fetch
@@ -192,7 +230,7 @@ class Open311Connector:
             return []  # would be another path
         try:
             reply = await self._get(self._path(f"requests/{quote(native_id, safe='')}"), self._settings.params)
-            return read_requests(reply.content, _charset(reply))
+            return [] if reply.ignored else read_requests(reply.content, charset(reply))
         except HttpFailure as failure:  # as a status or, with 200, in an error document
             if failure.status in (404, 410):
                 return []
@@ -208,7 +246,7 @@ class Open311Connector:
         """Names by code, asked for once; codes will do where the server has no list."""
         try:
             reply = await self._get(self._path("services"), self._settings.params)
-            found = read_services(reply.content, _charset(reply))
+            found = read_services(reply.content, charset(reply))
         except SourceError:
             return {}
         return {
@@ -221,18 +259,12 @@ class Open311Connector:
         return await self._http.request("GET", path, params=params, headers={"Accept": _ACCEPT[self._settings.format]})
 
     def _path(self, resource: str) -> str:
-        return f"/{resource}.{self._settings.format}"
+        return f"{self._base or ''}/{resource}.{self._settings.format}"
 
 
-def _windows(start: datetime, end: datetime, length: timedelta) -> list[Span]:
-    """From the newest, whose end is open, to the oldest. Neighbours share a moment, so nothing falls between them."""
-    spans: list[Span] = []
-    upper: datetime | None = None
-    while (upper or end) > start:
-        lower = max(start, (upper or end) - length)
-        spans.append(Span(REQUESTED, lower, upper))
-        upper = lower
-    return spans
+def batched(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 def _impersonal(value: object) -> object:
@@ -248,15 +280,10 @@ def _nameless(raw: object) -> bool:
     return isinstance(raw, dict) and bool(raw.get("service_code")) and not raw.get("service_name")
 
 
-def _charset(reply: Reply) -> str | None:
-    named = _CHARSET.search(reply.headers.get("content-type", ""))
-    return named[1] if named else None
-
-
 def _total(reply: Reply) -> int | None:
     """What the reply's headers say there is, over all its pages."""
     told = next((reply.headers[name] for name in _TOTALS if name in reply.headers), "")
     return int(told) if told.isascii() and told.isdecimal() and len(told) < 10 else None
 
 
-KIND: Final = Kind(settings=Open311Settings, connect=Open311Connector)
+KIND: Final = Kind(settings=Open311Settings, connect=lambda manifest, means: Open311Connector(manifest, means.http))

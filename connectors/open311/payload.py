@@ -31,6 +31,17 @@ _WRAPPERS = ("envelope", "body", "response", "results", "data")
 REQUESTS = ("service_requests", "servicerequests", "requests", "service_request", "request", *_WRAPPERS)
 #: Names that hold the list of services.
 SERVICES = ("services", "service", *_WRAPPERS)
+#: Names that hold the list of updates.
+UPDATES = (
+    "service_requests_updates",
+    "service_request_updates",
+    "servicerequestupdates",
+    "request_updates",
+    "request_update",
+    "service_request_update",
+    "updates",
+    *_WRAPPERS,
+)
 
 _RECORD_KEYS = frozenset({"service_request_id", "requested_datetime", "service_code", "token"})
 _ERROR_KEYS = frozenset({"error", "errors", "code", "message"})
@@ -60,6 +71,11 @@ def read_requests(body: bytes, charset: str | None = None) -> list[object]:
 def read_services(body: bytes, charset: str | None = None) -> list[object]:
     """The records of a `GET services` reply. Raises as `read_requests` does."""
     return _unwrap(read(body, charset), SERVICES)
+
+
+def read_updates(body: bytes, charset: str | None = None) -> list[object]:
+    """The records of a `GET servicerequestupdates` reply. Raises as `read_requests` does."""
+    return _unwrap(read(body, charset), UPDATES)
 
 
 def read(body: bytes, charset: str | None = None) -> object:
@@ -180,9 +196,9 @@ def _read_broken_xml(text: str) -> object:
         root = _parse(text)
     except etree.XMLSyntaxError as error:
         opening = _ROOT.search(text)
-        if opening is None or not _LIST_END.search(text[-200:]):
+        *pieces, _ = _RECORD_END.split(text[opening.end() :]) if opening else ("",)
+        if opening is None or not pieces or not _LIST_END.search(text[-200:]):
             raise BadPayload(f"the XML can't be read at line {error.lineno}") from None
-        *pieces, _ = _RECORD_END.split(text[opening.end() :])
         return {"requests": [_read_piece(piece, opening) for piece in pieces]}
     return {_name(root): _plain(root, 1)}
 

@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 
 from connectors.fields import AttachmentFields, Fields, FollowUpFields, InstitutionFields, TimelineFields
-from connectors.manifest import DateSettings, Manifest
+from connectors.manifest import Manifest
 from connectors.mapping import Mapper
 from connectors.open311.payload import Unreadable
+from connectors.settings import DateSettings
 from connectors.values import kind_of
 from connectors.words import StatusMeaning, Words, fold
 from schema.complaint import Channel, ComplaintRecord
@@ -139,6 +140,7 @@ class Reader:
 
     Attributes:
         service_names: by service code, for records that carry no name; filled by the connector.
+        dates: reads the agency's moments.
 
     Raises:
         ConfigError: the file doesn't fit.
@@ -146,6 +148,7 @@ class Reader:
 
     def __init__(self, manifest: Manifest) -> None:
         self._mapper = Mapper(_with_defaults(manifest), fields=FIELDS, words=WORDS)
+        self.dates = self._mapper.dates
         self.service_names: dict[str, str] = {}
 
     def record(self, raw: object) -> ComplaintRecord:
@@ -158,7 +161,22 @@ class Reader:
             raise RecordError(raw.reason)
         if not isinstance(raw, dict):
             raise RecordError(f"is {kind_of(raw)} where an object was expected")
-        return self._mapper.record(tidy(raw, self._mapper.words, self.service_names))
+        return self._mapper.record(tidy(self._updated(raw), self._mapper.words, self.service_names))
+
+    def _updated(self, raw: Raw) -> Raw:
+        """The record as its newest update has it, where that is newer than the record itself."""
+        updates = raw.get("updates")
+        newest = updates[-1] if isinstance(updates, list) and updates else None
+        if not isinstance(newest, dict):
+            return raw
+        try:
+            told, own = self.dates.moment(newest.get("updated_datetime")), self.dates.moment(_moment(_changed(raw)))
+        except RecordError:
+            return raw  # the mapper will say what is wrong with it
+        if told is None or (own is not None and told < own):
+            return raw
+        status = _present(newest.get("status"))
+        return {**raw, "updated_datetime": newest["updated_datetime"], **({"status": status} if status else {})}
 
     def native_id(self, raw: object) -> str | None:
         """A record's key, if that much can be read."""
@@ -216,6 +234,10 @@ def tidy(raw: Raw, words: Words, service_names: Mapping[str, str] | None = None)
     }
 
 
+def _changed(raw: Raw) -> object:
+    return _present(raw.get("updated_datetime")) or raw.get("requested_datetime")
+
+
 def _id(raw: Raw) -> object:
     found = _first(raw, _IDS)
     if found is None and _present(raw.get("token")) is not None:
@@ -258,15 +280,32 @@ def _closed_at(raw: Raw, words: Words) -> object:
 
 
 def _notes(raw: Raw, words: Words) -> tuple[list[Raw], list[Raw]]:
-    """The `notes` extension: what tells of the status, and what tells of the work."""
-    moves: list[Raw] = []
-    activities: list[Raw] = []
+    """The `notes` extension and the updates: what tells of the status, and what tells of the work."""
+    moves, activities = _updates(raw, words)
     for note in _list(raw.get("notes")):
         if isinstance(note, dict) and _present(note.get("datetime")) is not None:
             kind = note.get("type")
             is_move = isinstance(kind, str) and _meaning(kind, words) is not None
             text = _scalar(_first(note, ("description", "summary")))
             (moves if is_move else activities).append({"type": kind, "datetime": note["datetime"], "note": text})
+    return moves, activities
+
+
+def _updates(raw: Raw, words: Words) -> tuple[list[Raw], list[Raw]]:
+    """Each update says the status; only where that is another one than before it is a move."""
+    moves: list[Raw] = []
+    activities: list[Raw] = []
+    before = None
+    for update in _list(raw.get("updates")):
+        if not isinstance(update, dict) or _present(update.get("updated_datetime")) is None:
+            continue
+        status = _scalar(_present(update.get("status")))
+        told = {"type": status, "datetime": update["updated_datetime"], "note": _scalar(update.get("description"))}
+        if _meaning(status, words) is not None and status != before:
+            moves.append(told)
+            before = status
+        elif told["note"]:
+            activities.append({**told, "type": None})
     return moves, activities
 
 

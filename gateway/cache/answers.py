@@ -123,7 +123,7 @@ class AnswerCache:
         """The entry, if it may be given under this mark."""
         if (true := self._true(entry, viewer, mark)) is not None:
             return true
-        if not self._stale or self._clock() - entry.confirmed_at > self._stale:
+        if not self._stale or entry.expires_at is not None or self._clock() - entry.confirmed_at > self._stale:
             return None
         if entry.key not in self._flights:
             self._refresh(entry.key, viewer, execute, mark)
@@ -192,7 +192,8 @@ class AnswerCache:
         self.looks["made"] += 1
         if answer.errors or answer.refused or answer.dependencies is None or answer.versions is None:
             return answer
-        stored = Stored(key, answer.json(), footing(answer.dependencies, answer.versions))
+        expires_at = None if answer.good_for is None else self._wall() + answer.good_for
+        stored = Stored(key, answer.json(), footing(answer.dependencies, answer.versions), expires_at)
         entry = Entry(stored, mark, read_at)
         self.memory.put(entry)
         if self._shared is not None:

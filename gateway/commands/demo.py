@@ -16,6 +16,7 @@ from gateway.ledger.migrate import migrate
 from gateway.server import listen, run
 from gateway.settings import LogLevel, Settings, load
 from gateway.telemetry import configure_logs
+from simulators.control import introduce
 
 console = Console(stderr=True)
 
@@ -75,10 +76,15 @@ async def _run(settings: Settings, simulated: Simulated) -> None:
             settings,
             manifests,
             Secrets(simulated.environment),
-            on_started=lambda address: _welcome(address, settings.data_dir),
+            on_started=lambda address: _started(address, settings.data_dir),
             on_page=progress.on_page,
             on_report=progress.on_report,
         )
+
+
+def _started(address: str, data: Path) -> None:
+    introduce(data, address)  # from here on, what changes is sent
+    _welcome(address, data)
 
 
 def _welcome(address: str, data: Path) -> None:

@@ -1,4 +1,4 @@
-"""`simpul schema`."""
+"""`simpul schema` and `simpul agency schema`."""
 
 from __future__ import annotations
 
@@ -10,3 +10,10 @@ def print_schema() -> None:
     from schema.graph.schema import sdl
 
     sys.stdout.write(sdl())
+
+
+def print_agency_schema() -> None:
+    """Print the JSON Schema of an agency's file, for editors of TOML, as docs/agency.schema.json has it."""
+    from connectors.json_schema import agency_schema_text
+
+    sys.stdout.write(agency_schema_text())

@@ -37,6 +37,7 @@ def serve(*, migrate: bool = False) -> None:
             settings,
             manifests,
             Secrets(os.environ),
+            read_again=lambda: load_agencies(settings.agencies_dir),
             on_started=lambda address: log.info("hub.started", graph=f"{address}/graphql"),
         )
     )

@@ -13,7 +13,7 @@ from connectors.manifest import Manifest
 from connectors.registry import load_agencies
 from connectors.secrets import Secrets
 from gateway.commands.progress import Harvesting
-from gateway.hub import open_ledger, open_pollers
+from gateway.hub import open_agencies, open_ledger
 from gateway.settings import Settings, load
 from gateway.telemetry import configure_logs
 from schema.agency import SourceReport
@@ -48,7 +48,10 @@ async def _harvest(
     with Harvesting(wanted, quiet=quiet) as progress:
         async with (
             open_ledger(settings) as ledger,
-            open_pollers(manifests, ledger, Secrets(os.environ), progress.on_page, progress.on_report) as pollers,
+            open_agencies(
+                settings, ledger, Secrets(os.environ), on_page=progress.on_page, on_report=progress.on_report
+            ) as agencies,
         ):
-            chosen = [poller for poller in pollers if poller.slug in wanted]
+            await agencies.apply(manifests)
+            chosen = [poller for poller in agencies if poller.slug in wanted]
             return await asyncio.gather(*(poller.harvest() for poller in chosen))

@@ -21,6 +21,7 @@ class Answer(msgspec.Struct, frozen=True):
         raw: the whole response in UTF-8, written already; it takes the place of `data`.
         dependencies, versions: what a query's answer without errors rests on, and where that stood; None where the
             answer may not be kept.
+        good_for: seconds that it may be kept at most; None: as long as what it rests on holds.
     """
 
     data: Mapping[str, Any] | None = None
@@ -29,6 +30,7 @@ class Answer(msgspec.Struct, frozen=True):
     raw: bytes | None = None
     dependencies: Dependencies | None = None
     versions: Versions | None = None
+    good_for: float | None = None
 
     @property
     def outcome(self) -> str:

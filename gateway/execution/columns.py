@@ -16,7 +16,18 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 import orjson
 
-from schema.complaint import Complaint, ContentState, Disposition, FollowUp, IncidentLocation, NativeStatus, StatusEvent
+from schema.complaint import (
+    Complaint,
+    ComplaintRecord,
+    ContentState,
+    Disposition,
+    FollowUp,
+    IncidentLocation,
+    NativeStatus,
+    StatusEvent,
+)
+from schema.content import filled
+from schema.status import ComplaintStatus
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,7 +179,7 @@ TABLES = {
 #: The records in the lists that lie in a column, by the column's name.
 ENTRIES = {"timeline": StatusEvent, "follow_ups": FollowUp, "dispositions": Disposition}
 
-#: What is taken away when the content may not be shown, and what stands there instead: see `schema.graph.content`.
+#: What is taken away when the content may not be shown, and what stands there instead: see `schema.content`.
 HIDING = frozenset({ContentState.ERASED.value, ContentState.UNAVAILABLE.value})
 _follow_ups = msgspec.json.Decoder(tuple[FollowUp, ...])
 
@@ -185,3 +196,33 @@ HIDDEN: Mapping[str, Callable[[Any], Any]] = {
     "attachments": lambda column: "[]",
     "follow_ups": _emptied,
 }
+
+
+def _told(name: str) -> Callable[[Any, ComplaintRecord], Any]:
+    return lambda column, record: getattr(record, name)
+
+
+def _told_list(name: str) -> Callable[[Any, ComplaintRecord], Any]:
+    return lambda column, record: msgspec.json.encode(getattr(record, name)).decode()
+
+
+def _told_entries(name: str) -> Callable[[Any, ComplaintRecord], Any]:
+    decode = _decoder(get_type_hints(Complaint)[name])
+    return lambda column, record: msgspec.json.encode(filled(name, decode(column), getattr(record, name))).decode()
+
+
+def _told_place(name: str) -> Callable[[Any, ComplaintRecord], Any]:
+    return lambda column, record: getattr(record.incident_location, name, None)
+
+
+#: What a column holds when an agency that allows no copies has told its content: from what was kept, and the record.
+TOLD: Mapping[str, Callable[[Any, ComplaintRecord], Any]] = {
+    **{name: _told(name) for name in ("url", "title", "original_text", "edited_text", "status_reason")},
+    **{name: _told_list(name) for name in ("tags", "attachments", "external_references")},
+    **{name: _told_entries(name) for name in ("timeline", "dispositions", "follow_ups", "ratings")},
+    **{name: _told_place(name) for name in ("latitude", "longitude", "address")},
+    "incident_date": lambda column, record: record.incident_date and record.incident_date.isoformat(),
+}
+
+#: Stands for what is not told.
+NOTHING = ComplaintRecord(native_id="", tracking_id="", status=ComplaintStatus.UNMAPPED)

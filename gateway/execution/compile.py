@@ -83,6 +83,7 @@ class Compiler:
     """Compiles the selections of one operation, for one choice of what `@skip` and `@include` leave in.
 
     Attributes:
+        definitions: of the document's fragments.
         variables: those by which fields were left out or in.
         makers: of what generated functions find in their run by number: infos, arguments with variables in them, values
             that the rows of one run share.
@@ -101,7 +102,7 @@ class Compiler:
         self.source = Source(items=_items, missing=_missing, spliced=spliced)
         self.makers: list[Make] = []
         self.reads_agencies = False
-        self._nodes = dict(fragments)
+        self.definitions = dict(fragments)
         self.fragments = {name: FragmentDetails(node) for name, node in fragments.items()}
         self.variables = variables
         self._records: dict[tuple[str, tuple[int, ...]], Piece] = {}
@@ -189,7 +190,7 @@ class Compiler:
         make: Any = self.graph.executor_class
         executor = make(
             self.graph.core,
-            self._nodes,
+            self.definitions,
             self.fragments,
             None,
             run.context,

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, AsyncExitStack, aclosing
 from typing import Any, TypeVar, cast
 
 import msgspec
+import orjson
 import strawberry
 import structlog
 from graphql import ExecutionResult, GraphQLError, OperationType
@@ -25,16 +26,21 @@ from gateway.execution.operation import ALL_KINDS, QUERY, Operation, Way
 from gateway.execution.plan import FramePlan, Plan, QueryPlan
 from gateway.execution.planned import Planned
 from gateway.execution.request import GraphQLRequest
-from gateway.execution.run import Run
+from gateway.execution.run import Aside, Run
 from schema.graph.context import Context
 from schema.graph.fresh import FreshReads
+from schema.graph.live import LiveReads
 from schema.graph.stream import Lagged, cursor_of, made_of, shown_as
-from schema.ports import CaughtUp, Reader, Snapshot
+from schema.ports import CaughtUp, Live, Reader, Snapshot
 from schema.query import Viewer
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T", bound=Plan)
+
+#: How often a query is run again, as it came upon what its agencies have to be asked for. Once does, but for rows that
+#: came in between.
+MOST_AGAIN = 2
 
 #: Makes what resolvers get as `info.context`.
 MakeContext = Callable[[Viewer, Snapshot], Context]
@@ -54,6 +60,7 @@ class Executor:
         on_way: told how each operation and each frame was run.
         on_frame: told of each frame of a subscription that was made, however many are sent it.
         versioned: answers tell their versions; without a cache nobody wants to know.
+        live: asks agencies themselves; None: nothing but the ledger is read.
     """
 
     def __init__(
@@ -66,6 +73,7 @@ class Executor:
         on_frame: Callable[[], None] = lambda: None,
         *,
         versioned: bool = True,
+        live: Live | None = None,
     ) -> None:
         self._graph = Graph(graph)
         self._reader = reader
@@ -74,6 +82,7 @@ class Executor:
         self._on_frame = on_frame
         self._groups: Groups[Frame] = Groups()
         self._versioned = versioned
+        self._live = live
         self._documents = Documents(self._graph.core, on_look)
 
     def prepare(self, request: GraphQLRequest, allowed: Collection[OperationType] = ALL_KINDS) -> Operation:
@@ -98,15 +107,28 @@ class Executor:
 
     async def execute(self, operation: Operation, viewer: Viewer) -> Answer:
         """Runs a query or a mutation. Never raises for what goes wrong in it."""
+        if self._live is None or operation.kind is not QUERY:
+            return await self._executed(operation, viewer, None)
+        reads = LiveReads(self._live, viewer)
+        answer = await self._executed(operation, viewer, reads)
+        if not reads.used:
+            return answer
+        for _ in range(MOST_AGAIN):
+            if not await reads.fetch():
+                break
+            answer = await self._executed(operation, viewer, reads)
+        return _with_live(answer, reads)
+
+    async def _executed(self, operation: Operation, viewer: Viewer, reads: LiveReads | None) -> Answer:
         planned = self._planned(operation, QueryPlan) if operation.kind is QUERY else None
         if planned is None:
             self._on_way(Way.INTERPRETED)
-            return await self._interpreted(operation, viewer)
+            return await self._interpreted(operation, viewer, reads)
         plan, variables = planned
         try:
             run = Run(plan.makers, variables, operation.request.extensions)
             async with self._reader.snapshot(viewer, lone=plan.lone(run)) as snapshot:
-                run.context = self._make_context(viewer, snapshot)
+                run.context = self._context(viewer, snapshot, reads)
                 raw = await plan.answer(run)
                 versions = await snapshot.versions() if self._versioned else None
         except Exception as error:
@@ -115,7 +137,7 @@ class Executor:
             self._on_way(Way.COMPILED)
             return Answer(raw=raw, dependencies=snapshot.dependencies, versions=versions)
         self._on_way(Way.REPEATED)
-        return _explained(await self._interpreted(operation, viewer), stumbled)
+        return _explained(await self._interpreted(operation, viewer, reads), stumbled)
 
     async def subscribe(
         self, operation: Operation, viewer: Viewer, after: str | None = None, push: Push[Frame] | None = None
@@ -193,10 +215,17 @@ class Executor:
 
         return made
 
-    async def _interpreted(self, operation: Operation, viewer: Viewer) -> Answer:
+    def _context(self, viewer: Viewer, snapshot: Snapshot, reads: LiveReads | None) -> Context:
+        context = self._make_context(viewer, snapshot)
+        if reads is not None:
+            reads.begin()
+            context.reads = reads
+        return context
+
+    async def _interpreted(self, operation: Operation, viewer: Viewer, reads: LiveReads | None) -> Answer:
         try:
             async with self._reader.snapshot(viewer) as snapshot:
-                answer = _answer(await self._result(operation, self._make_context(viewer, snapshot)))
+                answer = _answer(await self._result(operation, self._context(viewer, snapshot, reads)))
                 if answer.errors or operation.kind is not QUERY:
                     return answer
                 versions = await snapshot.versions() if self._versioned else None
@@ -257,10 +286,20 @@ class Executor:
 
 
 def _explained(answer: Answer, stumbled: Exception | None) -> Answer:
-    if stumbled is not None and not answer.errors:
+    if stumbled is not None and not answer.errors and not isinstance(stumbled, Aside):
         # Nothing was wrong with the operation, so something is with its plan.
         log.warning("plan.left", reason=type(stumbled).__name__)
     return answer
+
+
+def _with_live(answer: Answer, reads: LiveReads) -> Answer:
+    """The answer with what is to be said of the agencies that were asked for it."""
+    if reads.whole:
+        return msgspec.structs.replace(answer, good_for=reads.good_for)
+    raw, errors = answer.raw, [shown_exception(error) for error in reads.errors()]
+    if raw is not None and errors:
+        raw = b'{"errors":' + orjson.dumps(errors) + b"," + raw[1:]
+    return msgspec.structs.replace(answer, errors=[*answer.errors, *errors], raw=raw, dependencies=None, versions=None)
 
 
 async def _awaited(result: Any) -> ExecutionResult:

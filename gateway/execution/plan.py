@@ -12,7 +12,7 @@ from graphql.execution.values import VariableValues
 from gateway.execution.compile import Compiler, Graph
 from gateway.execution.resolvers import Uncompilable
 from gateway.execution.roots import compiled_root
-from gateway.execution.run import Run, Unanswerable, written
+from gateway.execution.run import Aside, Run, written
 
 
 class Plan:
@@ -76,11 +76,15 @@ class QueryPlan(Plan):
                 data[name] = await root(run)
                 if run.waits:
                     await run.settle()
-            if run.context.outdated and len(data) > 1:
-                raise Unanswerable("what one root field found too old another may show as fresh")
+            if len(data) > 1 and (run.context.outdated or _refreshed(run)):
+                raise Aside("what one root field found too old another may show as fresh")
             return written({"data": data})
         finally:
             run.end()
+
+
+def _refreshed(run: Run) -> bool:
+    return run.context.reads is not None and bool(run.context.reads.refreshed)
 
 
 class FramePlan(Plan):

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, get_type_hints
+from typing import Any, TypeAlias, get_type_hints
 
 import orjson
 from graphql import GraphQLObjectType, get_named_type, is_object_type
 
 from gateway.execution import entries
-from gateway.execution.columns import ENTRIES, HIDDEN, HIDING, TABLES, Read, Stored, Table, part
+from gateway.execution.columns import ENTRIES, HIDDEN, HIDING, NOTHING, TABLES, TOLD, Read, Stored, Table, part
 from gateway.execution.compile import Compiler, Details, Piece, shown
 from gateway.execution.resolvers import Uncompilable
-from gateway.execution.run import Run
+from gateway.execution.run import Aside, Run
+from schema.complaint import ComplaintRecord, ContentState
+from schema.graph.content import shows_content
 
 #: Values that one place in a plan keeps: statuses, categories and regions are fewer.
 _MOST_SHARED = 4_096
 
 Row = Sequence[Any]
+
+
+#: Takes away, in rows that may not show their content, what is read of it; or puts there what their agencies tell.
+Seen: TypeAlias = "Callable[[Sequence[Row], Run], Sequence[Row]]"
 
 
 class NotStored(Uncompilable):
@@ -53,20 +59,18 @@ class Projection:
         """The name of a function of expressions over rows."""
         return self._source.function(parameters, expression, tuple(self._bound))
 
-    def seen(self) -> Callable[[Sequence[Row]], Sequence[Row]]:
-        """To be called when all is written: empties, in rows that may not show their content, what is read of it."""
-        hidden = [(place, HIDDEN[column]) for place, column in enumerate(self.columns) if column in HIDDEN]
-        if not hidden:
-            return lambda rows: rows
+    def seen(self, details: Details) -> Seen:
+        """To be called when all is written: what becomes of rows before they are shown.
+
+        Args:
+            details: of the field that shows them.
+        """
+        if not {"content_state", *HIDDEN, *TOLD} & set(self.columns):
+            return lambda rows, run: rows
         state = self._place("content_state")
-
-        def emptied(row: Row) -> Row:
-            values = list(row)
-            for place, empty in hidden:
-                values[place] = empty(values[place])
-            return values
-
-        return lambda rows: [emptied(row) if row[state] in HIDING else row for row in rows]
+        live = shows_content([each.node for each in details], self._compiler.definitions)
+        content = RowContent(tuple(self.columns), state, live=live)
+        return lambda rows, run: [content.of(row, run) if row[state] in HIDING else row for row in rows]
 
     def _place(self, column: str) -> int:
         if column not in self.columns:
@@ -164,6 +168,45 @@ class Projection:
             name = self._source.fresh("m")
             self._bound.append(f"{name} = {self._compiler.made(lambda run: _Shared(at, run))}")
         return Piece(f"{name}[{self._read(stored)[0]}]")
+
+
+class RowContent:
+    """The content in rows of which the ledger has none.
+
+    Args:
+        columns: of the rows.
+        state: where the content's state stands in them.
+        live: content is selected, so agencies that allow no copies are asked for it.
+    """
+
+    def __init__(self, columns: tuple[str, ...], state: int, *, live: bool) -> None:
+        self._state = state
+        self._live = live
+        self._hidden = [(place, HIDDEN[column]) for place, column in enumerate(columns) if column in HIDDEN]
+        self._told = [(place, TOLD[column]) for place, column in enumerate(columns) if column in TOLD]
+
+    def of(self, row: Row, run: Run) -> Row:
+        """The row as it is shown."""
+        values = list(row)
+        if row[self._state] == ContentState.ERASED.value:
+            for place, empty in self._hidden:
+                values[place] = empty(values[place])
+            return values
+        record = self._record(row, run)
+        for place, told in self._told:
+            values[place] = told(values[place], record or NOTHING)
+        if record is not None:
+            values[self._state] = ContentState.AVAILABLE.value
+        return values
+
+    def _record(self, row: Row, run: Run) -> ComplaintRecord | None:
+        reads = run.context.reads
+        content = reads.content(row[0]) if self._live and reads is not None else None
+        if content is None or content.record is None:
+            return None
+        if content.state is ContentState.STALE or content.record.is_confidential:
+            raise Aside("what is to be said of such content takes the whole record")
+        return content.record
 
 
 class _Shared(dict[Any, Any]):

@@ -82,7 +82,7 @@ class Found:
         self._arguments = compiler.arguments(parent, details)
         text = projection.complaint(_type(parent, details), details)
         self._show = compiler.source.load(projection.function("r, run", text))
-        self._seen = projection.seen()
+        self._seen = projection.seen(details)
         self._reads_agencies = compiler.reads_agencies
         self._columns = tuple(projection.columns)
         self._numbered = ("agency", "submitted_at", *self._columns)
@@ -99,7 +99,7 @@ class Found:
             return None
         if self._reads_agencies:
             run.context.know(await run.context.snapshot.agencies())
-        [row] = self._seen([row])
+        [row] = self._seen([row], run)
         return self._show(row, run)
 
     async def _row(
@@ -139,7 +139,7 @@ class Listed:
         fields = {name: self._field(connection, each) for name, each in chosen.items()}
         text = self._projection.function("o, run, rows, seal, total", shown(fields))
         self._show = compiler.source.load(text)
-        self._seen = self._projection.seen()
+        self._seen = self._projection.seen(details)
         self._reads_agencies = compiler.reads_agencies
         self._columns = tuple(self._projection.columns)
 
@@ -159,7 +159,7 @@ class Listed:
         return self._show(
             Listing(filter, order, _page(found)),
             run,
-            self._seen(found.rows),
+            self._seen(found.rows, run),
             lambda row: cursors.seal_row(order, found.key(row)),
             found.total,
         )

@@ -19,6 +19,10 @@ class Unanswerable(Exception):
     """The compiled way does not lead to the answer: an error stands in it, or something that was not foreseen."""
 
 
+class Aside(Unanswerable):
+    """What the compiled way leaves to graphql-core on purpose."""
+
+
 class Later:
     """A place in an answer whose value is awaited; JSON is written when all have theirs."""
 

@@ -11,6 +11,7 @@ import asyncio
 import os
 import sqlite3
 import zipfile
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
@@ -27,7 +28,9 @@ from schema.errors import BackupUnusable, MigrationsPending
 from schema.events import Position
 
 #: All but the head row, which is locked and never deleted: other writers may be waiting for it.
-TABLES = ("stamps", "events", "complaints", "complaint_search", "assignments", "agencies", "quarantine", "counters")
+TABLES = (
+    "stamps", "events", "complaints", "complaint_search", "assignments", "agencies", "quarantine", "counters", "pushes",
+)  # fmt: skip
 
 _FORMAT = "simpul-ledger-1"
 _CHUNK = 1 << 18
@@ -154,7 +157,7 @@ def _check_migrations(applied: set[str], file: Path) -> None:
 def _errors_of_backup(file: Path) -> Iterator[None]:
     try:
         yield
-    except (sqlite3.Error, zipfile.BadZipFile, OSError, KeyError, msgspec.DecodeError) as error:
+    except (sqlite3.Error, zipfile.BadZipFile, zlib.error, OSError, KeyError, msgspec.DecodeError) as error:
         raise BackupUnusable(f"{file} is not a backup of such a database: {error}") from error
 
 

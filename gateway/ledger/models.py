@@ -180,3 +180,18 @@ class QuarantineRow(Model):
 
     class Meta:
         table = "quarantine"
+
+
+class PushRow(Model):
+    """What an agency sent by itself, for as long as it could be sent again."""
+
+    id = fields.CharField(max_length=264, primary_key=True)  # "<agency>/<webhook-id>"
+    agency = fields.CharField(max_length=64)
+    received_at = fields.CharField(max_length=24)
+    #: Kept for the sender.
+    cursor = fields.TextField(null=True)
+    #: What the sender was told: JSON.
+    answer = fields.TextField()
+
+    class Meta:
+        table = "pushes"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -15,14 +15,16 @@ from gateway.ledger.append import Appended, among, locked_head, newest, quaranti
 from gateway.ledger.breach import breach
 from gateway.ledger.database import Database, Dialect, Transaction, WritingConnection
 from gateway.ledger.erasure import correction, emptied
+from gateway.ledger.pushes import answered, last_push, remember
 from gateway.ledger.rows import clean, moment_text
+from gateway.ledger.stores import store_changed
 from gateway.ledger.witness import Sighting, Witness, doubt, fingerprint, next_epoch
 from gateway.ledger.worker import Worker
 from schema.agency import Agency, AgencyLevel, SourceReport, SourceState
 from schema.complaint import Complaint, ContentState, Rejected
 from schema.errors import LedgerError
 from schema.events import Change, Position
-from schema.ports import Clock
+from schema.ports import Clock, LastPush, Receipt, Received
 
 _log = structlog.get_logger(__name__)
 
@@ -83,51 +85,111 @@ class LedgerWriter:
         decide: Callable[[Mapping[str, Complaint]], Sequence[Change]],
         rejected: Sequence[Rejected] = (),
     ) -> Position:
-        asked = {clean(native_id): native_id for native_id in native_ids}
-
         async def body(tx: Transaction) -> _Written:
             head, health = await self._head(tx)
-            level = await self._level(tx, agency)
-            found = await newest(tx, agency, list(asked))
-            before = {asked[c.native_id]: (c, seq) for c, seq in found if c.native_id is not None}
-            changes = decide({native_id: c for native_id, (c, _) in before.items()})
-            batch = self._batch(head, {c.id: seq for c, seq in before.values()}, {agency: level})
-            refused = [problem for change in changes if (problem := _append(batch, change))]
+            batch, _, noticed = await self._change(tx, head, agency, native_ids, decide, rejected)
             await batch.write(tx)
-            if await quarantine(tx, agency, [*rejected, *refused], list(asked), self._clock()) or batch.seen_again:
+            if noticed:
                 await tx.execute("UPDATE head SET health = $1 WHERE id = 1", [health + 1])
             return _Written(batch.position, batch.fingerprint)
 
         return await self._run(body)
 
+    async def receive(
+        self,
+        agency: str,
+        native_ids: Sequence[str],
+        decide: Callable[[Mapping[str, Complaint]], Sequence[Change]],
+        rejected: Sequence[Rejected],
+        receipt: Receipt,
+        report: SourceReport | None = None,
+    ) -> Received:
+        received = Received(b"")
+
+        async def body(tx: Transaction) -> _Written:
+            nonlocal received
+            head, health = await self._head(tx)
+            earlier = await answered(tx, agency, receipt.id)
+            if earlier is not None:
+                received = Received(earlier, again=True)
+                return _Written(head)
+            batch, unstored, noticed = await self._change(tx, head, agency, native_ids, decide, rejected)
+            received = Received(await remember(tx, agency, receipt, unstored, self._clock()))
+            await self._write(tx, batch, report)
+            if noticed or report is not None:
+                await tx.execute("UPDATE head SET health = $1 WHERE id = 1", [health + 1])
+            return _Written(batch.position, batch.fingerprint)
+
+        await self._run(body)
+        return received
+
+    async def last_push(self, agency: str) -> LastPush | None:
+        return await last_push(self._database, agency)
+
+    async def _change(
+        self,
+        tx: Transaction,
+        head: Position,
+        agency: str,
+        native_ids: Sequence[str],
+        decide: Callable[[Mapping[str, Complaint]], Sequence[Change]],
+        rejected: Sequence[Rejected],
+    ) -> tuple[Appended, dict[str, str], bool]:
+        """Decides under the lock. Returns what is to be written, the reasons by native id why a complaint can't be, and
+        whether anything moved that no event tells of."""
+        asked = {clean(native_id): native_id for native_id in native_ids}
+        level = await self._level(tx, agency)
+        found = await newest(tx, agency, list(asked))
+        before = {asked[c.native_id]: (c, seq) for c, seq in found if c.native_id is not None}
+        changes = decide({native_id: c for native_id, (c, _) in before.items()})
+        batch = self._batch(head, {c.id: seq for c, seq in before.values()}, {agency: level})
+        refused: dict[str, Rejected] = {}
+        for change in changes:
+            key = change.after.native_id or ""
+            # What follows a change that can't be stored builds upon it.
+            if key not in refused and (problem := _append(batch, change)):
+                refused[key] = problem
+        known = await quarantine(tx, agency, [*rejected, *refused.values()], list(asked), self._clock())
+        return batch, {key: problem.reason for key, problem in refused.items()}, known or batch.seen_again
+
     async def report(self, report: SourceReport, harvest: bytes | None = None) -> Position:
         async def body(tx: Transaction) -> _Written:
             head, health = await self._head(tx)
-            rows = await tx.fetch("SELECT report FROM agencies WHERE id = $1", [report.agency])
-            if not rows:
-                raise LedgerError(f"agency {report.agency} is not registered")
             batch = self._batch(head)
-            if _state(rows[0][0]) is not report.state:
-                batch.source_changed(report.agency, report.checked_at or self._clock())
-            await _store_report(tx, await _counted(tx, report))
+            await self._write(tx, batch, report)
             if harvest is not None:
                 await tx.execute("UPDATE agencies SET harvest = $1 WHERE id = $2", [harvest, report.agency])
-            await batch.write(tx)
             await tx.execute("UPDATE head SET health = $1 WHERE id = 1", [health + 1])
             return _Written(batch.position, batch.fingerprint)
 
         return await self._run(body)
 
-    async def register(self, agencies: Sequence[Agency]) -> None:
-        given = {agency.id: agency for agency in agencies}
+    async def _write(self, tx: Transaction, batch: Appended, report: SourceReport | None) -> None:
+        if report is None:
+            await batch.write(tx)
+            return
+        rows = await tx.fetch("SELECT report FROM agencies WHERE id = $1", [report.agency])
+        if not rows:
+            raise LedgerError(f"agency {report.agency} is not registered")
+        if _state(rows[0][0]) is not report.state:
+            batch.source_changed(report.agency, report.checked_at or self._clock())
+        await batch.write(tx)
+        await _store_report(tx, await _counted(tx, report))
+
+    async def register(self, agencies: Sequence[Agency], paused: Collection[str] = ()) -> None:
+        asked = {agency.id for agency in agencies} - set(paused)
+        closed = False
 
         async def body(tx: Transaction) -> _Written:
             head, health = await self._head(tx)
             known = {row[0]: row for row in await tx.fetch("SELECT id, facts, report FROM agencies")}
             batch = self._batch(head)
+            nonlocal closed
+            closed = any([await store_changed(tx, a, known.get(a.id), head, self._clock()) for a in agencies])
             changed = [await _store_facts(tx, agency, known.get(agency.id)) for agency in agencies]
-            for slug, _, report in known.values():
-                if slug not in given and _state(report) is not SourceState.PAUSED:
+            reports = {**dict.fromkeys(paused), **{slug: report for slug, _, report in known.values()}}
+            for slug, report in reports.items():
+                if slug not in asked and _state(report) is not SourceState.PAUSED:
                     batch.source_changed(slug, self._clock())
                     await _store_report(tx, replace(_report(slug, report), state=SourceState.PAUSED))
             await batch.write(tx)
@@ -137,6 +199,8 @@ class LedgerWriter:
             return _Written(batch.position, batch.fingerprint)
 
         await self._run(body)
+        if closed:
+            await self._scrub()
         self._levels.update((agency.id, agency.level) for agency in agencies)
 
     async def harvest_state(self, agency: str) -> bytes | None:
@@ -181,11 +245,7 @@ class LedgerWriter:
             return _Written(batch.position, batch.fingerprint)
 
         await self._run(body)
-        connection = await self._database.connect()
-        try:
-            await connection.scrub()
-        finally:
-            await connection.aclose()
+        await self._scrub()
 
     async def renew_epoch(self, reason: str, beyond: Position | None = None) -> Position:
         """Begins a new epoch: every event cursor given out so far is void.
@@ -214,6 +274,14 @@ class LedgerWriter:
         if (head.epoch, head.seq) < (seen.epoch, seen.seq):
             head = await _renewed(tx, head, f"it ends at {head.seq}, and {seen.seq} was seen", head.epoch, seen.epoch)
         return head, health
+
+    async def _scrub(self) -> None:
+        """What was taken out of rows may still stand in the database's files."""
+        connection = await self._database.connect()
+        try:
+            await connection.scrub()
+        finally:
+            await connection.aclose()
 
     async def _run(self, body: Callable[[Transaction], Any]) -> Position:
         written: _Written = await self._worker.run(body, self._committed)

@@ -6,8 +6,7 @@ learned of them, because events point into them by index. Whoever shows them sor
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -15,7 +14,7 @@ import msgspec
 
 from gateway.ledger.erasure import emptied
 from gateway.ledger.rows import to_milliseconds
-from schema.agency import Agency
+from schema.agency import Agency, StoreMode
 from schema.clocks import ClockLimits, WorkingCalendar, clocks, days_to_close, days_to_first_follow_up
 from schema.complaint import (
     Actor,
@@ -30,7 +29,9 @@ from schema.complaint import (
     StatusEvent,
     Told,
     complaint_id,
+    keyed,
 )
+from schema.content import without_content
 from schema.events import Change, EventDetail, EventDraft, EventKind, EventOrigin
 from schema.status import TERMINAL, ActorRole
 
@@ -84,25 +85,37 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decide(
-    rules: Rules, records: Iterable[ComplaintRecord], now: datetime, origin: EventOrigin
+    rules: Rules,
+    records: Iterable[ComplaintRecord],
+    now: datetime,
+    origin: EventOrigin,
+    seen_again: timedelta = SEEN_AGAIN,
 ) -> Callable[[Mapping[str, Complaint]], Sequence[Change]]:
     """The function that the ledger calls with the snapshots it read under its lock."""
     latest = _latest(records)
 
     def changes(before: Mapping[str, Complaint]) -> Sequence[Change]:
-        found = (diff(rules, before.get(record.native_id), record, now, origin) for record in latest)
+        found = (diff(rules, before.get(record.native_id), record, now, origin, seen_again) for record in latest)
         return [change for change in found if change is not None]
 
     return changes
 
 
 def diff(
-    rules: Rules, before: Complaint | None, record: ComplaintRecord, now: datetime, origin: EventOrigin
+    rules: Rules,
+    before: Complaint | None,
+    record: ComplaintRecord,
+    now: datetime,
+    origin: EventOrigin,
+    seen_again: timedelta = SEEN_AGAIN,
 ) -> Change | None:
     """The change that `record` makes to the snapshot `before`, or None.
 
-    A record older than the snapshot is ignored: a late update never turns the state back.
+    A record older than the snapshot is ignored: a late update never turns the state back. Of an agency that allows no
+    copies, content goes no further than here.
     """
+    if rules.agency.store is StoreMode.STATUS:
+        record = without_content(record)
     if before is not None and record.updated_at is not None and to_milliseconds(record.updated_at) < before.updated_at:
         return None
     after = _merge(rules, before, record, now)
@@ -110,7 +123,7 @@ def diff(
         after = emptied(after)
     events = tuple(_events(before, after, origin))
     if before is not None and not events:
-        if after.clocks == before.clocks and before.synced_at is not None and now - before.synced_at < SEEN_AGAIN:
+        if after.clocks == before.clocks and before.synced_at is not None and now - before.synced_at < seen_again:
             return None
         # Nothing that anybody can see moved, so neither may `updated_at`.
         after = msgspec.structs.replace(after, updated_at=before.updated_at)
@@ -165,6 +178,7 @@ def _merge(rules: Rules, before: Complaint | None, record: ComplaintRecord, now:
         native_id=record.native_id,
         generation=before.generation if before else 0,
         version=before.version if before else 0,
+        content_state=_content_state(rules),
         status_changed_at=to_milliseconds(by_time[-1].occurred_at),
         submitted_at=submitted_at,
         updated_at=to_milliseconds(_updated_at(before, record, by_time, now)),
@@ -176,6 +190,10 @@ def _merge(rules: Rules, before: Complaint | None, record: ComplaintRecord, now:
         ),
         days_to_close=days_to_close(submitted_at=submitted_at, closed_at=closed_at, calendar=rules.calendar),
     )
+
+
+def _content_state(rules: Rules) -> ContentState:
+    return ContentState.UNAVAILABLE if rules.agency.store is StoreMode.STATUS else ContentState.AVAILABLE
 
 
 def _content(before: Complaint | None, record: ComplaintRecord) -> dict[str, Any]:
@@ -244,28 +262,9 @@ def grown(held: tuple[Entry, ...], told: Sequence[Entry]) -> tuple[Entry, ...]:
     Entries are the same by moment and kind, not by text: an agency may correct what it wrote. What is no longer told
     is kept.
     """
-    told_by_key = dict(_keyed(told))
-    kept = [(key, told_by_key.pop(key, entry)) for key, entry in _keyed(held)]
+    told_by_key = dict(keyed(told))
+    kept = [(key, told_by_key.pop(key, entry)) for key, entry in keyed(held)]
     return (*(entry for _, entry in kept), *told_by_key.values())
-
-
-def _keyed(entries: Iterable[Entry]) -> Iterator[tuple[Hashable, Entry]]:
-    """Each entry with a key that is unique in its list: equal ones are numbered."""
-    seen: Counter[Hashable] = Counter()
-    for entry in entries:
-        key = _key(entry)
-        seen[key] += 1
-        yield (key, seen[key]), entry
-
-
-def _key(entry: StatusEvent | FollowUp | Disposition | Rating) -> Hashable:
-    if isinstance(entry, StatusEvent):
-        return entry.occurred_at, entry.to_status
-    if isinstance(entry, FollowUp):
-        return entry.occurred_at, entry.kind
-    if isinstance(entry, Disposition):
-        return entry.occurred_at, entry.to_agency.name
-    return entry.occurred_at, entry.source
 
 
 def _when(entry: StatusEvent | FollowUp | Disposition | Rating) -> datetime:

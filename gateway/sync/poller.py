@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 import msgspec
 import structlog
 
-from gateway.sync.diff import Rules, decide
+from gateway.sync.diff import SEEN_AGAIN, Rules, decide
+from gateway.sync.push import Reception
 from schema.agency import SourceProblem, SourceReport, SourceState
 from schema.errors import Incomplete, LedgerError, SourceError, SourceFailure
 from schema.events import EventOrigin
-from schema.ports import Clock, Connector, Page, Writer
+from schema.ports import Clock, Connector, Delivery, Page, Receipt, Received, Receiver, Writer
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +27,9 @@ OnReport = Callable[[SourceReport], None]
 
 #: A full harvest with less than this share of the one before is not believed.
 PLAUSIBLE_SHARE = 0.5
+
+#: That pushes keep an agency fresh is written down at most this often.
+HEARD_AGAIN = timedelta(seconds=1)
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,17 +96,82 @@ class Poller:
         self._report = report or SourceReport(agency=self.slug)
         self._failures = 0
         self._wait = pace.every
+        self._woken = asyncio.Event()
+        #: It can't be asked: how it is shows in what it sends.
+        self._only_heard = isinstance(connector, Receiver) and not connector.polled
+        self._caught_up = False
+        self._heard_at: datetime | None = None
+        #: False once it is unplugged: what is still on its way must not make it look alive again.
+        self.takes_pushes = True
 
     async def run(self) -> None:
         """Polls until cancelled."""
         # Hubs that start together must not ask together.
-        await self._sleep(random.uniform(0, min(1.0, self._pace.every)))  # noqa: S311
+        await self._pause(random.uniform(0, min(1.0, self._pace.every)))  # noqa: S311
         while True:
+            self._woken.clear()
             await self.harvest()
-            await self._sleep(self._wait)
+            await self._pause(self._wait)
+
+    def wake(self) -> None:
+        """There is something new: harvests now, or again if a harvest is under way."""
+        self._woken.set()
+
+    async def apply(self, page: Page, origin: EventOrigin = EventOrigin.SYNC, *, seen: bool = False) -> None:
+        """Brings records into the ledger, in one transaction.
+
+        Args:
+            seen: that they were seen is written down even if nothing changed and it was seen shortly before.
+        """
+        if not page.records and not page.rejected:
+            return
+        change = decide(self._rules, page.records, self._clock(), origin, timedelta() if seen else SEEN_AGAIN)
+        await self._writer.change(self.slug, [r.native_id for r in page.records], change, page.rejected)
+
+    async def receive(self, delivery: Delivery) -> Received:
+        """Brings a push of the agency's into the ledger, once, in one transaction.
+
+        Raises:
+            TooManyPushes: more came than can be remembered.
+            LedgerError: it could not be stored; it may be sent again.
+        """
+        now = self._clock()
+        reception = Reception(self._rules, delivery, now)
+        report = self._heard(now)
+        receipt = Receipt(id=delivery.id, cursor=delivery.cursor, answer=reception.answer)
+        received = await self._writer.receive(
+            self.slug, reception.native_ids, reception.decide, reception.rejected, receipt, report
+        )
+        if report is not None and not received.again:
+            if self._report.stale:
+                log.info("agency.recovered", agency=self.slug)
+            self._report, self._heard_at = report, now
+            self._on_report(report)
+        return received
+
+    def _heard(self, now: datetime) -> SourceReport | None:
+        """What a push says of the agency: it is well, unless what can be asked of it is failing or not yet read."""
+        if not (self._only_heard or self._caught_up):
+            return None
+        if self._report.state is SourceState.OK and self._heard_at and now - self._heard_at < HEARD_AGAIN:
+            return None
+        return SourceReport(agency=self.slug, state=SourceState.OK, as_of=now, lag_seconds=0, checked_at=now)
+
+    async def _pause(self, seconds: float) -> None:
+        """Waits, at most until somebody wakes it."""
+        woken, over = asyncio.create_task(self._woken.wait()), asyncio.ensure_future(self._sleep(seconds))
+        try:
+            done, _ = await asyncio.wait((woken, over), return_when=asyncio.FIRST_COMPLETED)
+            for each in done:
+                each.result()
+        finally:
+            woken.cancel()
+            over.cancel()
 
     async def harvest(self) -> SourceReport:
         """One attempt to read everything that changed. Never raises for the agency's faults: they are the report's."""
+        if self._only_heard:
+            return await self._listen()
         started = self._clock()
         harvest = await self._remembered()
         try:
@@ -127,6 +196,29 @@ class Poller:
         self._on_report(report)
         return report
 
+    async def _listen(self) -> SourceReport:
+        """How an agency is that only sends: fresh as of its newest push, stale when that is too long ago."""
+        now, last = self._clock(), await self._writer.last_push(self.slug)
+        if last is None:
+            report = SourceReport(agency=self.slug, checked_at=now)
+        else:
+            lag = (now - last.received_at).total_seconds()
+            stale = lag > self._pace.stale_after
+            report = SourceReport(
+                agency=self.slug,
+                state=SourceState.STALE if stale else SourceState.OK,
+                as_of=last.received_at,
+                lag_seconds=max(round(lag), 0),
+                stale=stale,
+                checked_at=now,
+            )
+        if report.stale and not self._report.stale:
+            log.warning("agency.silent", agency=self.slug, lag_seconds=report.lag_seconds)
+        await self._writer.report(report)
+        self._report = report
+        self._on_report(report)
+        return report
+
     async def _remembered(self) -> Harvest:
         state = await self._writer.harvest_state(self.slug)
         return msgspec.json.decode(state, type=Harvest) if state else Harvest()
@@ -137,7 +229,7 @@ class Poller:
         async for page in self.connector.changes(harvest.since):
             records += len(page.records) + len(page.rejected)
             newest = _newest(newest, page)
-            await self._apply(page)
+            await self.apply(page)
             self._on_page(self.slug, page, records)
         if harvest.since is None and records < harvest.records * PLAUSIBLE_SHARE:
             raise Incomplete(f"{records} records where there were {harvest.records}")
@@ -154,16 +246,11 @@ class Poller:
         """
         return min(newest - (self._clock() - started), started) if newest else None
 
-    async def _apply(self, page: Page) -> None:
-        if not page.records and not page.rejected:
-            return
-        change = decide(self._rules, page.records, self._clock(), EventOrigin.SYNC)
-        await self._writer.change(self.slug, [r.native_id for r in page.records], change, page.rejected)
-
     def _succeeded(self, started: datetime) -> SourceReport:
         if self._report.error is not None or self._failures:
             log.info("agency.recovered", agency=self.slug, attempts=self._failures)
         self._failures = 0
+        self._caught_up = True
         self._wait = self._pace.every
         now = self._clock()
         lag = (now - started).total_seconds()
@@ -171,7 +258,7 @@ class Poller:
         return SourceReport(
             agency=self.slug,
             state=SourceState.STALE if stale else SourceState.OK,
-            as_of=started,
+            as_of=max(started, self._heard_at or started),
             lag_seconds=round(lag),
             stale=stale,
             checked_at=now,
@@ -181,6 +268,7 @@ class Poller:
         if self._failures == 0 and self._report.error is None:
             log.warning("agency.down", agency=self.slug, code=error.code.value, reason=str(error))
         self._failures += 1
+        self._caught_up = False
         # Decided once per attempt, so that the `retryAt` that people read is what happens.
         self._wait = self._pace.after_failures(self._failures, error.retry_after)
         now = self._clock()
@@ -198,5 +286,7 @@ class Poller:
 
 
 def _newest(newest: datetime | None, page: Page) -> datetime | None:
+    if page.until is not None:
+        return page.until
     moments = [record.updated_at for record in page.records if record.updated_at is not None]
     return max((*moments, newest) if newest else moments, default=None)

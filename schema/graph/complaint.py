@@ -76,7 +76,12 @@ def _category(root: records.Complaint) -> categories.Category | None:
 
 
 async def _stale(root: records.Complaint, info: Info) -> bool:
-    return root.id in info.context.outdated or (await report_of(info.context, root.agency)).stale
+    context = info.context
+    if root.id in context.outdated:
+        return True
+    if context.reads is not None and context.reads.refreshed.get(root.id):
+        return False
+    return (await report_of(context, root.agency)).stale
 
 
 def newest(entries: Sequence[T], last: int) -> Sequence[T]:

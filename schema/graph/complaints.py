@@ -17,7 +17,7 @@ from schema import query as asked
 from schema.errors import AmbiguousTrackingId, BadUserInput
 from schema.graph.agency import SourceReport, covered, report_of
 from schema.graph.complaint import Complaint
-from schema.graph.content import shown
+from schema.graph.content import shown, shown_all
 from schema.graph.context import Context, Info
 from schema.graph.directives import field, object_type, sized
 from schema.graph.filters import ComplaintFilter, ComplaintOrder, complaint_filter, complaint_order
@@ -133,7 +133,7 @@ async def find_complaints(
     wanted, order, window = await asked_page(
         context, filter=filter, order_by=order_by, first=first, after=after, last=last, before=before
     )
-    page = await _page(context, wanted, order, window) if selected(info) & _OF_THE_ROWS else _NO_ROWS
+    page = await _page(info, wanted, order, window) if selected(info) & _OF_THE_ROWS else _NO_ROWS
     return Listing(wanted, order, page)
 
 
@@ -186,15 +186,16 @@ def _window(
 
 
 async def _page(
-    context: Context, filter: asked.ComplaintFilter, order: asked.ComplaintOrder, window: Window
+    info: Info, filter: asked.ComplaintFilter, order: asked.ComplaintOrder, window: Window
 ) -> ComplaintPage:
+    context = info.context
     # No rows still tells whether some follow, so one is asked for and left out.
     page = await context.snapshot.complaints(filter, order, replace(window, limit=max(window.limit, 1)))
     if not window.limit:
         more = bool(page.rows)
         return replace(page, rows=(), keys=(), **{"has_previous" if window.backward else "has_next": more})
     await context.agencies()  # so that the rows' agencies are at hand
-    return replace(page, rows=tuple(map(shown, page.rows)))
+    return replace(page, rows=tuple(shown_all(page.rows, info)))
 
 
 async def find_complaint(
@@ -222,9 +223,13 @@ async def find_complaint(
     if max_age is not None and max_age < 0:
         raise BadUserInput("`maxAgeSeconds` can't be negative.")
     found = await _one(context, given(id), given(tracking_id), given(agency))
-    if found is not None and max_age is not None and await _older(context, found, max_age):
-        context.outdated.add(found.id)
-    return shown(found) if found is not None else None
+    if found is None:
+        return None
+    if max_age is not None and await _older(context, found, max_age):
+        reads = context.reads
+        if reads is None or reads.outdated(found.id):
+            context.outdated.add(found.id)
+    return shown(found, info)
 
 
 async def _one(

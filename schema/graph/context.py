@@ -11,6 +11,7 @@ from strawberry.types import Info as StrawberryInfo
 
 from schema.agency import Agency, SourceReport
 from schema.events import Position
+from schema.graph.live import LiveReads
 from schema.ports import Clock, Cursors, Feed, Snapshot
 from schema.query import Viewer
 
@@ -24,8 +25,10 @@ class Context:
         feed: live events; only subscriptions need it.
         on_ahead: told of an authentic cursor beyond the head; the ledger begins a new epoch.
         after: takes the place of a subscription's argument `after`.
-        outdated: ids of complaints whose mirror is older than this operation asked for.
+        outdated: ids of complaints whose mirror is older than this operation asked for, or whose content is older than
+            its agency's file allows.
         known_epoch: the ledger's epoch, once it was read.
+        reads: what the operation may read from agencies themselves; None in streams, which wait for no agency.
     """
 
     viewer: Viewer
@@ -37,6 +40,7 @@ class Context:
     after: str | None = None
     outdated: set[str] = field(default_factory=set, init=False)
     known_epoch: str | None = field(default=None, init=False)
+    reads: LiveReads | None = field(default=None, init=False)
     _agencies: Mapping[str, Agency] | None = field(default=None, init=False)
     _sources: Mapping[str, SourceReport] | None = field(default=None, init=False)
     _lock: asyncio.Lock | None = field(default=None, init=False)

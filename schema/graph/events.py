@@ -32,8 +32,8 @@ def cursor_of(root: facts.Event, info: Info) -> str:
     return info.context.event_cursor(root.seq)
 
 
-def _complaint(root: facts.Event) -> records.Complaint | None:
-    return shown(root.complaint) if root.complaint is not None else None
+def _complaint(root: facts.Event, info: Info) -> records.Complaint | None:
+    return shown(root.complaint, info) if root.complaint is not None else None
 
 
 @strawberry.interface(description="Anything that tells a position in the ledger.")
@@ -67,17 +67,17 @@ def of_kind(kind: EventKind) -> Callable[[Any], bool]:
     return lambda record: isinstance(record, facts.Event) and record.kind is kind
 
 
-def _entry(root: facts.Event, entries: Callable[[records.Complaint], Sequence[T]]) -> T | None:
+def _entry(root: facts.Event, info: Info, entries: Callable[[records.Complaint], Sequence[T]]) -> T | None:
     """What the event points at in its complaint; None if that can't be seen any more."""
-    complaint, index = _complaint(root), root.detail.entry
+    complaint, index = _complaint(root, info), root.detail.entry
     if complaint is None or index is None:
         return None
     found = entries(complaint)
     return found[index] if index < len(found) else None
 
 
-def _move(root: facts.Event) -> records.StatusEvent | None:
-    return _entry(root, lambda complaint: complaint.timeline)
+def _move(root: facts.Event, info: Info) -> records.StatusEvent | None:
+    return _entry(root, info, lambda complaint: complaint.timeline)
 
 
 def _from_status(root: facts.Event) -> ComplaintStatus | None:
@@ -88,24 +88,24 @@ def _to_status(root: facts.Event) -> ComplaintStatus | None:
     return root.detail.to_status
 
 
-def _native_status(root: facts.Event) -> records.NativeStatus | None:
-    move = _move(root)
+def _native_status(root: facts.Event, info: Info) -> records.NativeStatus | None:
+    move = _move(root, info)
     return move.native_status if move else None
 
 
-def _status_reason(root: facts.Event) -> str | None:
-    move = _move(root)
+def _status_reason(root: facts.Event, info: Info) -> str | None:
+    move = _move(root, info)
     return move.note if move else None
 
 
 def _follow_up(root: facts.Event, info: Info) -> records.FollowUp | None:
-    follow_up = _entry(root, lambda complaint: complaint.follow_ups)
+    follow_up = _entry(root, info, lambda complaint: complaint.follow_ups)
     return follow_up if follow_up and visible(follow_up, info) else None
 
 
-def _disposition(root: facts.Event) -> records.Disposition:
+def _disposition(root: facts.Event, info: Info) -> records.Disposition:
     # Where the record can't be seen any more, what the ledger itself keeps: when it was, not to whom.
-    return _entry(root, lambda complaint: complaint.dispositions) or records.Disposition(
+    return _entry(root, info, lambda complaint: complaint.dispositions) or records.Disposition(
         to_agency=records.AgencyReference(""), occurred_at=root.occurred_at
     )
 
@@ -115,8 +115,8 @@ def _changed_fields(root: facts.Event, info: Info) -> list[str]:
     return [name for name in root.detail.changed_fields if sees(viewer, _NARROWED.get(name, Audience.PUBLIC))]
 
 
-def _rating(root: facts.Event) -> records.Rating | None:
-    return _entry(root, lambda complaint: complaint.ratings)
+def _rating(root: facts.Event, info: Info) -> records.Rating | None:
+    return _entry(root, info, lambda complaint: complaint.ratings)
 
 
 def _clock(root: facts.Event) -> clocks.SlaClock:

@@ -39,7 +39,7 @@ async def find_entities(
 ) -> list[Found | None]:
     if len(representations) > MOST_NODES:
         raise BadUserInput(f"`representations` takes at most {MOST_NODES} values.")
-    return await find_all(info.context, [_id(representation) for representation in representations])
+    return await find_all(info, [_id(representation) for representation in representations])
 
 
 def _id(representation: Any) -> str:

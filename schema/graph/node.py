@@ -12,7 +12,7 @@ from schema.categories import Category, category
 from schema.complaint import Complaint
 from schema.errors import BadUserInput
 from schema.graph.content import shown
-from schema.graph.context import Context, Info
+from schema.graph.context import Info
 from schema.graph.directives import field
 from schema.regions import Region, region
 
@@ -35,8 +35,9 @@ class Node:
     id: strawberry.ID = field("The id, unique over the whole graph; see Node.")
 
 
-async def find_all(context: Context, ids: Sequence[str]) -> list[Found | None]:
+async def find_all(info: Info, ids: Sequence[str]) -> list[Found | None]:
     """What the ids name, in the order asked; None where there is nothing, or nothing for this viewer."""
+    context = info.context
     agencies = await context.agencies() if any("_" not in id for id in ids) else {}
     wanted = list(dict.fromkeys(id for id in ids if id.startswith("complaint_")))
     complaints = await context.snapshot.by_ids(wanted) if wanted else {}
@@ -47,7 +48,7 @@ async def find_all(context: Context, ids: Sequence[str]) -> list[Found | None]:
         if not separator:
             return agencies.get(id)
         if kind == "complaint":
-            return shown(complaints[id]) if id in complaints else None
+            return shown(complaints[id], info) if id in complaints else None
         if kind == "category":
             return category(code)
         return region(code) if kind == "region" else None
@@ -58,7 +59,7 @@ async def find_all(context: Context, ids: Sequence[str]) -> list[Found | None]:
 async def find_node(
     info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Any Node's id.")]
 ) -> Found | None:
-    return (await find_all(info.context, [id]))[0]
+    return (await find_all(info, [id]))[0]
 
 
 async def find_nodes(
@@ -66,4 +67,4 @@ async def find_nodes(
 ) -> list[Found | None]:
     if len(ids) > MOST_NODES:
         raise BadUserInput(f"`ids` takes at most {MOST_NODES} values.")
-    return await find_all(info.context, ids)
+    return await find_all(info, ids)

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode, SelectionSetNode
+from collections.abc import Iterable, Mapping
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    SelectionNode,
+    SelectionSetNode,
+)
 
 from schema.graph.context import Info
 
@@ -26,4 +35,21 @@ def selected(info: Info) -> frozenset[str]:
             elif isinstance(selection, FragmentSpreadNode) and selection.name.value not in spread:
                 spread.add(selection.name.value)
                 pending.append(raw.fragments[selection.name.value].selection_set)
+    return frozenset(names)
+
+
+def all_selected(nodes: Iterable[FieldNode], fragments: Mapping[str, FragmentDefinitionNode]) -> frozenset[str]:
+    """Names of these fields and of all beneath them, at any depth; those that a variable skips are counted too."""
+    names: set[str] = set()
+    spread: set[str] = set()
+    pending: list[SelectionNode] = [*nodes]
+    while pending:
+        selection = pending.pop()
+        if isinstance(selection, FieldNode):
+            names.add(selection.name.value)
+        if isinstance(selection, FieldNode | InlineFragmentNode):
+            pending += selection.selection_set.selections if selection.selection_set else ()
+        elif isinstance(selection, FragmentSpreadNode) and selection.name.value not in spread:
+            spread.add(selection.name.value)
+            pending += fragments[selection.name.value].selection_set.selections
     return frozenset(names)

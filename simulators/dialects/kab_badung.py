@@ -1,103 +1,24 @@
-"""Kabupaten Badung ("SIDUMAS"): Open311 in JSON, with habits of its own."""
+"""Kabupaten Badung ("SIDUMAS"): exports in XLSX and CSV; beside them Open311 in JSON, with habits of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from schema.complaint import Channel, Classification, FollowUpKind, RatingSource
-from schema.status import ActorRole, ComplaintStatus
+from schema.complaint import FollowUpKind
 from simulators.agency import Agency
 from simulators.case import Case
-from simulators.content import Story
-from simulators.dialect import WITA, Dialect, Words, number, stamp
-from simulators.open311 import BadDate, extended, is_open, selected
+from simulators.content import Story, story
+from simulators.dialect import WITA, Dialect, number, stamp
+from simulators.dialects.kab_badung_words import HOME, SERVICES, STATUSES, WORDS
+from simulators.exports import Exports, Sheet, naive
+from simulators.open311 import BadDate, extended, is_open, selected, span
 
-S = ComplaintStatus
-
-STATUSES: dict[ComplaintStatus, tuple[str, ...]] = {
-    S.SUBMITTED: ("RECEIVED",),
-    S.VERIFIED: ("VERIFIED",),
-    S.AWAITING_INFORMATION: ("INCOMPLETE",),
-    S.DISPOSED: ("REFERRED",),
-    S.IN_FOLLOW_UP: ("IN_PROCESS",),
-    S.POSTPONED: ("ON_HOLD",),
-    S.ANSWERED: ("PROCESSED",),
-    S.CLOSED: ("CLOSED",),
-    S.ARCHIVED: ("ARCHIVED",),
-    S.REJECTED: ("REJECTED",),
-    S.DUPLICATE: ("DOUBLE",),
-}
-WORDS = Words(
-    classes={
-        Classification.PENGADUAN_BERKADAR_PENGAWASAN: "PENGAWASAN",
-        Classification.PENGADUAN_TIDAK_BERKADAR_PENGAWASAN: "UMUM",
-        Classification.ASPIRASI: "ASPIRASI",
-        Classification.PERMINTAAN_INFORMASI: "INFORMASI",
-    },
-    channels={
-        Channel.WEBSITE: "SIDUMAS Web",
-        Channel.MOBILE_APP: "SIDUMAS Android",
-        Channel.WHATSAPP: "WhatsApp",
-        Channel.PHONE: "112",
-        Channel.SOCIAL_MEDIA: "Instagram",
-        Channel.WALK_IN: "Mal Pelayanan Publik",
-        Channel.EMAIL: "E-mail",
-    },
-    actors={
-        ActorRole.REPORTER: "Pelapor",
-        ActorRole.AGENCY: "Petugas",
-        ActorRole.NATIONAL_ADMIN: "Admin",
-        ActorRole.SYSTEM: "Sistem",
-    },
-    replies={
-        FollowUpKind.INITIAL_RESPONSE: "AWAL",
-        FollowUpKind.PROGRESS: "PROSES",
-        FollowUpKind.FINAL_ANSWER: "AKHIR",
-        FollowUpKind.REPORTER_REPLY: "BALASAN",
-        FollowUpKind.INFORMATION_REQUEST: "TANYA",
-    },
-    stars={RatingSource.CITIZEN: "WARGA", RatingSource.AUTO: "OTOMATIS", RatingSource.ADMIN: "ADMIN"},
-)
-SERVICES: dict[str, tuple[str, str]] = {
-    "jalan": ("PUPR:Jalan:Rusak", "Jalan rusak"),
-    "drainase": ("PUPR:Jalan:Got", "Got tersumbat"),
-    "lampu": ("HUB:Jalan:Lampu", "Lampu jalan padam"),
-    "trotoar": ("PUPR:Jalan:Trotoar", "Trotoar"),
-    "taman": ("LHK:Taman", "Taman dan telajakan"),
-    "pasar": ("DAG:Pasar", "Pasar"),
-    "sampah": ("LHK:Sampah", "Sampah"),
-    "banjir": ("BPBD:Banjir", "Banjir"),
-    "cemar": ("LHK:Pencemaran", "Pencemaran lingkungan"),
-    "air": ("PDAM:Air", "Air PDAM"),
-    "listrik": ("LUAR:Listrik", "Listrik"),
-    "ktp": ("CAPIL:KTP", "KTP"),
-    "kk": ("CAPIL:KK", "Kartu keluarga"),
-    "akta": ("CAPIL:Akta", "Akta"),
-    "puskesmas": ("KES:Puskesmas", "Puskesmas"),
-    "bpjs": ("LUAR:BPJS", "BPJS"),
-    "sekolah": ("DIK:Sekolah", "Sekolah"),
-    "ppdb": ("DIK:PPDB", "PPDB"),
-    "bansos": ("SOS:Bansos", "Bantuan sosial"),
-    "pkh": ("LUAR:PKH", "PKH"),
-    "tertib": ("POLPP:Tertib", "Gangguan ketertiban"),
-    "parkir": ("HUB:Parkir", "Parkir liar"),
-    "angkutan": ("HUB:Angkutan", "Angkutan dan taksi"),
-    "upah": ("NAKER:Upah", "Upah pekerja"),
-    "honorer": ("BKPSDM:Honorer", "Pegawai kontrak"),
-    "tanah": ("LUAR:BPN", "Sertifikat tanah"),
-    "pajak": ("BAPENDA:Pajak", "Pajak hotel dan restoran"),
-    "desa": ("DPMD:Desa", "Dana desa"),
-    "pupuk": ("TANI:Pupuk", "Pupuk dan subak"),
-    "internet": ("KOMINFO:Wifi", "Wifi gratis"),
-    "sim": ("LUAR:Polri", "Layanan Polri"),
-    "wisata": ("PAR:Wisata", "Daya tarik wisata"),
-    "lain": ("UMUM", "Lain-lain"),
-}
-_HOME = "Pemerintah Kabupaten Badung"
 _EXTENSIONS = ("extended_attributes", "notes")
 
 
@@ -110,7 +31,7 @@ def _flag(value: bool) -> str:
 
 
 def _referrals(story: Story) -> list[dict[str, Any]]:
-    givers = [_HOME, *(step.unit for step in story.handed)]
+    givers = [HOME, *(step.unit for step in story.handed)]
     return [
         {
             "from": giver,
@@ -140,7 +61,7 @@ def _attributes(story: Story) -> dict[str, Any]:
             {
                 "type": WORDS.replies[reply.kind],
                 "datetime": _date(reply.at),
-                "from": None if reply.kind is FollowUpKind.REPORTER_REPLY else story.unit or _HOME,
+                "from": None if reply.kind is FollowUpKind.REPORTER_REPLY else story.unit or HOME,
                 "text": reply.content,
                 "confidential": _flag(reply.is_confidential),
             }
@@ -196,6 +117,125 @@ def render(story: Story) -> bytes:
             ],
         }
     )
+
+
+COLUMNS = (
+    "No",
+    "Nomor Tiket",
+    "Tanggal Masuk",
+    "Judul",
+    "Uraian",
+    "Uraian Suntingan",
+    "Kode Layanan",
+    "Layanan",
+    "Status",
+    "Klasifikasi",
+    "Kanal",
+    "Anonim",
+    "Rahasia",
+    "Pelapor",
+    "Telepon",
+    "Alamat",
+    "Kode Wilayah",
+    "Lintang",
+    "Bujur",
+    "Foto",
+    "Perangkat Daerah",
+    "Diperbarui",
+    "Ditutup",
+    "Bintang",
+    "Penilai",
+    "Dinilai",
+    "Komentar Penilai",
+)
+
+
+def row(story: Story) -> Sequence[Any]:
+    """A case in the export."""
+    case, stars = story.case, story.stars
+    code, name = SERVICES[case.about.key]
+    return (
+        case.number,
+        tracking_id(case),
+        naive(case.submitted, WITA),
+        story.title,
+        story.text,
+        story.edited,
+        code,
+        name,
+        STATUSES[case.status][0],
+        WORDS.classes[story.classification],
+        WORDS.channel(story.channel),
+        _flag(case.is_anonymous),
+        _flag(case.is_confidential),
+        story.name,
+        story.phone,
+        story.address,
+        story.place.code,
+        story.latitude,
+        story.longitude,
+        f"https://sidumas.example/foto/{story.photo}" if story.photo else None,
+        story.unit,
+        naive(case.updated, WITA),
+        naive(story.closed_at, WITA),
+        stars and stars.score,
+        stars and WORDS.stars[stars.source],
+        naive(stars.at, WITA) if stars else None,
+        stars and stars.comment,
+    )
+
+
+def _updates(story: Story) -> Iterator[tuple[int, dict[str, Any]]]:
+    """What happened to a case: steps, referrals and answers, each with its moment in seconds since 1970."""
+    for place, step in enumerate(story.log):
+        more = {"type": "STATUS", "by": WORDS.actors[step.actor], "description": step.note}
+        yield step.at, {"update_id": f"{story.case.number}-1{place:03d}", **more, "status": STATUSES[step.status][0]}
+    for place, (step, referral) in enumerate(zip(story.handed, _referrals(story), strict=False)):
+        more = {"update_id": f"{story.case.number}-2{place:03d}", "type": "RUJUKAN", "status": _word_at(story, step.at)}
+        yield step.at, {**more, **{name: value for name, value in referral.items() if name != "datetime"}}
+    for place, reply in enumerate(story.replies):
+        yield (
+            reply.at,
+            {
+                "update_id": f"{story.case.number}-3{place:03d}",
+                "status": _word_at(story, reply.at),
+                "type": "TANGGAPAN",
+                "kind": WORDS.replies[reply.kind],
+                "by": None if reply.kind is FollowUpKind.REPORTER_REPLY else story.unit or HOME,
+                "confidential": _flag(reply.is_confidential),
+                "description": reply.content,
+            },
+        )
+
+
+def _word_at(story: Story, at: int) -> str:
+    return STATUSES[[step.status for step in story.log if step.at <= at][-1]][0]
+
+
+def _feed(agency: Agency, request: Request) -> Response:
+    """`servicerequestupdates`: of all cases, the newest first."""
+    try:
+        start, end = span(request, WITA)
+    except BadDate as error:
+        return _error(400, f"date could not be read: {error}")
+    found: list[tuple[int, dict[str, Any]]] = []
+    for place in [] if agency.fault == "empty" else agency.newest_first(start):
+        case = agency.cases[place]
+        if end is not None and case.submitted > end:
+            continue
+        for at, update in _updates(story(case)):
+            if (start is None or at >= start) and (end is None or at <= end):
+                found.append((at, {"service_request_id": case.number, "updated_datetime": _date(at), **update}))
+    found.sort(key=lambda each: each[0], reverse=True)
+    updates = [update for _, update in found]
+    if agency.fault == "malformed":
+        updates.insert(len(updates) // 2, {"update_id": "?", "status": 3, "updated_datetime": "besok"})
+    return Response(orjson.dumps(updates), media_type="application/json")
+
+
+def exports(agency: Agency, folder: Path) -> Exports:
+    """The folder of its office."""
+    return Exports(agency, folder, Sheet("sidumas", "SIDUMAS: daftar pengaduan", COLUMNS, row, WITA))
 
 
 def native_id(case: Case) -> str:
@@ -261,5 +301,7 @@ DIALECT = Dialect(
         ("/services.json", _services),
         ("/requests.json", _requests),
         ("/requests/{id}.json", _request),
+        ("/servicerequestupdates.json", _feed),
     ),
+    outlet=exports,
 )

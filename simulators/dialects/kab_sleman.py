@@ -1,4 +1,4 @@
-"""Kabupaten Sleman ("Lapor Sleman"): flat records, states as numbers, offset and limit."""
+"""Kabupaten Sleman ("Lapor Sleman"): sends what changes; flat records, states as numbers, offset and limit."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from simulators.agency import Agency
 from simulators.case import Case
 from simulators.content import Story
 from simulators.dialect import WIB, Dialect, Words, moment, number, stamp
+from simulators.push import Push
 
 S = ComplaintStatus
 
@@ -99,6 +100,7 @@ CATEGORIES: dict[str, str] = {
     "wisata": "Pariwisata",
     "lain": "Lainnya",
 }
+_SECRET = "whsec_ZGVtby1rZXktb2Yta2FiLXNsZW1hbi0zMi1ieXRlcyE="  # noqa: S105 - a demo's
 _HOME = "Pemerintah Kabupaten Sleman"
 
 
@@ -230,6 +232,7 @@ DIALECT = Dialect(
     render=render,
     spoil=spoil,
     keys={"authorization": "Basic ZGVtbzpzbGVtYW4="},
-    environment={"SIMPUL_KAB_SLEMAN_BASIC": "ZGVtbzpzbGVtYW4="},
+    environment={"SIMPUL_KAB_SLEMAN_BASIC": "ZGVtbzpzbGVtYW4=", "SIMPUL_KAB_SLEMAN_WEBHOOK": _SECRET},
     endpoints=(("/lapor/api/laporan", _list), ("/lapor/api/laporan/{id}", _one)),
+    outlet=lambda agency, folder: Push(agency, _SECRET, records="laporan", cursor="sampai"),
 )

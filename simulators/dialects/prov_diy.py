@@ -1,11 +1,21 @@
-"""Daerah Istimewa Yogyakarta ("E-Lapor"): deep nesting, flags as a list, the next page as a link."""
+"""Daerah Istimewa Yogyakarta ("E-Lapor"): a graph with deep nesting, flags as a list, and Relay's pages."""
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import lru_cache
 from typing import Any
-from urllib.parse import urlencode
 
 import orjson
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLResolveInfo,
+    build_schema,
+    execute_sync,
+    parse,
+    validate,
+)
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,7 +24,7 @@ from schema.status import ActorRole, ComplaintStatus
 from simulators.agency import Agency
 from simulators.case import Case
 from simulators.content import Story
-from simulators.dialect import WIB, Dialect, Words, moment, number, stamp
+from simulators.dialect import WIB, Dialect, Words, moment, stamp
 
 S = ComplaintStatus
 
@@ -209,28 +219,97 @@ def spoil(record: bytes) -> bytes:
     return orjson.dumps({**row, "nomor": {"$oid": 7}, "tahap": None, "masuk": "31 Februari", "pokok": []})
 
 
-def _list(agency: Agency, request: Request) -> Response:
-    page, size = number(request, "hal", 1, 1, 10**6), number(request, "ukuran", 50, 1, 200)
-    asked = request.query_params.get("sejak", "")
-    cut = agency.cut(agency.newest_first(moment(asked, WIB)), (page - 1) * size, size)
-    # A looping page names itself as the next one, as broken systems do.
-    following = {
-        "ukuran": size,
-        **({"sejak": asked} if asked else {}),
-        "hal": page if agency.fault == "loop" else page + 1,
-    }
-    link = f"{request.url.path}?{urlencode(following)}" if cut.more else None
-    items = [orjson.Fragment(record) for record in cut.records]
-    body = orjson.dumps({"jumlah": cut.total, "tautan": {"berikutnya": link}, "isi": items})
-    headers = {"Link": f'<{link}>; rel="next"'} if link else None
-    return Response(body, headers=headers, media_type="application/json")
+GRAPH = build_schema("""
+type Query {
+  "Yang terakhir diubah lebih dulu. Paling banyak 200 sekali minta."
+  laporan(first: Int = 50, after: String, diubahSejak: String): DaftarLaporan!
+  satuLaporan(nomor: ID!): Laporan
+}
+type DaftarLaporan { totalCount: Int!  nodes: [Laporan]!  pageInfo: PageInfo! }
+type PageInfo { hasNextPage: Boolean!  endCursor: String }
+type Laporan {
+  nomor: ID!  lacak: String!  masuk: String!  ubah: String!  tuntas: String  sifat: [Sifat!]!  pokok: Pokok!
+  tahap: Tahap!  pengirim: Pengirim!  letak: Letak!  instansi: Instansi!  jejak: Jejak!  rujukan: [Rujukan!]!
+}
+enum Sifat { anonim rahasia }
+type Pokok {
+  judul: String!  teks: String!  teks_sunting: String  kelas: String!  topik: String!  lewat: String!  label: [String!]!
+}
+type Tahap { kode: String!  nama: String!  sejak: String!  oleh: String!  alasan: String }
+type Pengirim { nama: String  surel: String  telepon: String }
+type Letak { wilayah: String!  nama: String!  jalan: String  titik: Titik }
+type Titik { y: Float!  x: Float! }
+type Instansi { induk: String!  pelaksana: [String!]!  tembusan: [String!]! }
+type Jejak { tahap: [Langkah!]!  terusan: [Terusan!]!  jawaban: [Jawaban!]!  bintang: [Bintang!]! }
+type Langkah { kode: String!  nama: String!  pada: String!  oleh: String!  ket: String }
+type Terusan { dari: String!  ke: String!  pada: String!  ket: String  tolak: Boolean! }
+type Jawaban { jenis: String!  isi: String!  dari: String  ke: String  pada: String!  rahasia: Boolean! }
+type Bintang { nilai: Int!  sumber: String!  pada: String!  pesan: String }
+type Rujukan { sistem: String!  nomor: String! }
+""")
+_MOST = 200
 
 
-def _one(agency: Agency, request: Request) -> Response:
-    place = agency.find(request.path_params["id"])
-    if place is None:
-        return Response(b'{"galat":"nomor tidak dikenal"}', 404, media_type="application/json")
-    return Response(orjson.dumps({"isi": orjson.Fragment(agency.record(place))}), media_type="application/json")
+class _Query:
+    """The root of one answer."""
+
+    def __init__(self, agency: Agency) -> None:
+        self._agency = agency
+
+    def laporan(
+        self, info: GraphQLResolveInfo[Any], first: int, after: str | None = None, diubahSejak: str | None = None
+    ) -> dict[str, Any]:
+        agency, size = self._agency, min(max(first, 1), _MOST)
+        cut = agency.cut(agency.newest_first(moment(diubahSejak or "", WIB)), _opened(after), size, keyed=True)
+        return {
+            "totalCount": cut.total,
+            "nodes": [orjson.loads(record) for record in cut.records],
+            "pageInfo": {"hasNextPage": cut.more, "endCursor": _sealed(cut.end) if cut.records else None},
+        }
+
+    def satuLaporan(self, info: GraphQLResolveInfo[Any], nomor: str) -> Any:
+        place = self._agency.find(nomor)
+        return None if place is None else orjson.loads(self._agency.record(place))
+
+
+def _sealed(end: int) -> str:
+    return urlsafe_b64encode(f"laporan:{end}".encode()).decode()
+
+
+def _opened(cursor: str | None) -> int:
+    try:
+        return int(urlsafe_b64decode((cursor or _sealed(0)).encode()).decode().removeprefix("laporan:"))
+    except ValueError:
+        raise GraphQLError("Penanda halaman tidak sah.", extensions={"code": "BAD_USER_INPUT"}) from None
+
+
+@lru_cache(maxsize=100)
+def _valid(query: str) -> DocumentNode:
+    document = parse(query)
+    if errors := validate(GRAPH, document):
+        raise errors[0]
+    return document
+
+
+def _graph(agency: Agency, body: bytes) -> Response:
+    try:
+        asked = orjson.loads(body)
+        query, variables = asked["query"], asked.get("variables")
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return _json({"errors": [{"message": 'Kirim {"query": ...} sebagai JSON.'}]}, 400)
+    try:
+        answer = execute_sync(GRAPH, _valid(query), _Query(agency), variable_values=variables)
+    except GraphQLError as error:
+        return _json({"errors": [error.formatted]}, 400)
+    return _json(answer.formatted)
+
+
+def _json(content: object, status: int = 200) -> Response:
+    return Response(orjson.dumps(content), status, media_type="application/json")
+
+
+def _help(agency: Agency, request: Request) -> Response:
+    return Response("E-Lapor: kirim kueri GraphQL dengan POST.", media_type="text/plain")
 
 
 DIALECT = Dialect(
@@ -242,5 +321,6 @@ DIALECT = Dialect(
     spoil=spoil,
     keys={"authorization": "Bearer demo-diy-bearer"},
     environment={"SIMPUL_PROV_DIY_BEARER": "demo-diy-bearer"},
-    endpoints=(("/e-lapor/v1/laporan", _list), ("/e-lapor/v1/laporan/{id}", _one)),
+    endpoints=(("/e-lapor/graphql", _help),),
+    posts=(("/e-lapor/graphql", _graph),),
 )

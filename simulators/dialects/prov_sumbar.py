@@ -1,21 +1,19 @@
-"""Provinsi Sumatera Barat: keys and attributes apart, states in words, a cursor."""
+"""Provinsi Sumatera Barat: its database may be read; states in words, a table for each kind of thing."""
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from bisect import bisect_right
+from pathlib import Path
 from typing import Any
 
 import orjson
-from starlette.requests import Request
-from starlette.responses import Response
 
 from schema.complaint import Channel, Classification, FollowUpKind, RatingSource
 from schema.status import ActorRole, ComplaintStatus
 from simulators.agency import Agency
 from simulators.case import Case
 from simulators.content import Story
-from simulators.dialect import WIB, Dialect, Words, moment, number, stamp
+from simulators.database import Database, Layout, Rows
+from simulators.dialect import WIB, Dialect, Words, stamp
 
 S = ComplaintStatus
 
@@ -104,12 +102,51 @@ _HOME = "Pemerintah Provinsi Sumatera Barat"
 _SCATTER = 0x9E3779B97F4A7C15
 
 
+TABLES = {
+    "pengaduan": "kunci TEXT PRIMARY KEY, nomor TEXT, perihal TEXT, isi TEXT, isi_disunting TEXT, golongan TEXT,"
+    " bidang TEXT, media TEXT, keadaan TEXT, sebab TEXT, waktu_terima DATETIME, waktu_ubah DATETIME,"
+    " waktu_tutup DATETIME, hari_kejadian DATE, anonim TINYINT, rahasia TINYINT, kode_wilayah TEXT, nama_wilayah TEXT,"
+    " alamat TEXT, lat DOUBLE, lng DOUBLE, nama_pelapor TEXT, hp_pelapor TEXT, penanggung_jawab TEXT",
+    "riwayat": "id INTEGER PRIMARY KEY, kunci TEXT, keadaan TEXT, waktu DATETIME, pelaku TEXT, ket TEXT",
+    "balasan": "id INTEGER PRIMARY KEY, kunci TEXT, macam TEXT, isi TEXT, dari TEXT, waktu DATETIME, tertutup TINYINT",
+    "terusan": "id INTEGER PRIMARY KEY, kunci TEXT, asal TEXT, tujuan TEXT, waktu DATETIME, pesan TEXT,"
+    " bukan_kewenangan TINYINT",
+    "nilai": "id INTEGER PRIMARY KEY, kunci TEXT, angka INTEGER, dari TEXT, waktu DATETIME, kata TEXT",
+    "nomor_lain": "id INTEGER PRIMARY KEY, kunci TEXT, sistem TEXT, nomor TEXT",
+}
+
+
 def _date(at: int | None) -> str | None:
-    return None if at is None else stamp(at, WIB, "%d %b %Y %H:%M:%S").lstrip("0")
+    return None if at is None else stamp(at, WIB, "%Y-%m-%d %H:%M:%S")
 
 
-def _day(story: Story) -> str:
-    return story.incident.strftime("%d %b %Y").lstrip("0")
+def _main(story: Story) -> dict[str, Any]:
+    case, place = story.case, story.place
+    return {
+        "nomor": tracking_id(case),
+        "perihal": story.title,
+        "isi": story.text,
+        "isi_disunting": story.edited or "",
+        "golongan": WORDS.classes[story.classification],
+        "bidang": CATEGORIES[case.about.key],
+        "media": WORDS.channel(story.channel),
+        "keadaan": STATUSES[case.status],
+        "sebab": story.log[-1].note or "",
+        "waktu_terima": _date(case.submitted),
+        "waktu_ubah": _date(case.updated),
+        "waktu_tutup": _date(story.closed_at) or "0000-00-00 00:00:00",
+        "hari_kejadian": story.incident.isoformat(),
+        "anonim": int(case.is_anonymous),
+        "rahasia": int(case.is_confidential),
+        "kode_wilayah": place.code,
+        "nama_wilayah": f"{place.district}, {place.regency}",
+        "alamat": story.address,
+        "lat": story.latitude if story.latitude is not None else 0.0,
+        "lng": story.longitude if story.longitude is not None else 0.0,
+        "nama_pelapor": None if case.is_anonymous else story.name,
+        "hp_pelapor": None if case.is_anonymous else story.phone,
+        "penanggung_jawab": story.unit,
+    }
 
 
 def _handed(story: Story) -> list[dict[str, Any]]:
@@ -120,16 +157,14 @@ def _handed(story: Story) -> list[dict[str, Any]]:
             "tujuan": step.unit,
             "waktu": _date(step.at),
             "pesan": step.note,
-            "bukan_kewenangan": step.not_authority,
+            "bukan_kewenangan": int(step.not_authority),
         }
         for giver, step in zip(givers, story.handed, strict=False)
     ]
 
 
-def _relations(story: Story) -> dict[str, Any]:
+def _lists(story: Story) -> dict[str, list[dict[str, Any]]]:
     return {
-        "penanggung_jawab": story.unit,
-        "terusan": _handed(story),
         "riwayat": [
             {
                 "keadaan": STATUSES[step.status],
@@ -145,17 +180,13 @@ def _relations(story: Story) -> dict[str, Any]:
                 "isi": reply.content,
                 "dari": None if reply.kind is FollowUpKind.REPORTER_REPLY else story.unit or _HOME,
                 "waktu": _date(reply.at),
-                "tertutup": reply.is_confidential,
+                "tertutup": int(reply.is_confidential),
             }
             for reply in story.replies
         ],
+        "terusan": _handed(story),
         "nilai": [
-            {
-                "angka": str(stars.score),
-                "dari": WORDS.stars[stars.source],
-                "waktu": _date(stars.at),
-                "kata": stars.comment,
-            }
+            {"angka": stars.score, "dari": WORDS.stars[stars.source], "waktu": _date(stars.at), "kata": stars.comment}
             for stars in (story.stars,)
             if stars is not None
         ],
@@ -163,40 +194,15 @@ def _relations(story: Story) -> dict[str, Any]:
     }
 
 
+def rows(story: Story) -> Rows:
+    """What stands of a case in each table."""
+    key = {"kunci": native_id(story.case)}
+    lists = {name: [{**key, **entry} for entry in entries] for name, entries in _lists(story).items()}
+    return {"pengaduan": [{**key, **_main(story)}], **lists}
+
+
 def render(story: Story) -> bytes:
-    case, place = story.case, story.place
-    attributes = {
-        "nomor": tracking_id(case),
-        "perihal": story.title,
-        "isi": story.text,
-        "isi_disunting": story.edited or "",
-        "golongan": WORDS.classes[story.classification],
-        "bidang": CATEGORIES[case.about.key],
-        "media": WORDS.channel(story.channel),
-        "keadaan": STATUSES[case.status],
-        "sebab": story.log[-1].note or "",
-        "waktu_terima": _date(case.submitted),
-        "waktu_ubah": _date(case.updated),
-        "waktu_tutup": _date(story.closed_at) or "",
-        "hari_kejadian": _day(story),
-    }
-    where = {
-        "kode": place.code,
-        "nama": f"{place.district}, {place.regency}",
-        "alamat": story.address,
-        "lat": story.latitude if story.latitude is not None else 0.0,
-        "lng": story.longitude if story.longitude is not None else 0.0,
-    }
-    return orjson.dumps(
-        {
-            "kunci": native_id(case),
-            "atribut": attributes,
-            "bendera": {"anonim": case.is_anonymous, "rahasia": case.is_confidential},
-            "tempat": where,
-            "pelapor": None if case.is_anonymous else {"nama": story.name, "hp": story.phone},
-            "relasi": _relations(story),
-        }
-    )
+    return orjson.dumps({"kunci": native_id(story.case), **_main(story), **_lists(story)})
 
 
 def native_id(case: Case) -> str:
@@ -209,49 +215,13 @@ def tracking_id(case: Case) -> str:
 
 
 def spoil(record: bytes) -> bytes:
-    row = orjson.loads(record)
-    del row["kunci"]
-    return orjson.dumps({**row, "atribut": "rusak", "relasi": {"riwayat": {"keadaan": 1}}})
+    return orjson.dumps({**orjson.loads(record), "kunci": None, "keadaan": None})
 
 
-def _read(cursor: str) -> tuple[int, int]:
-    """The stamp and place after which to go on.
-
-    Raises:
-        ValueError: not a cursor of this API.
-    """
-    at, place = urlsafe_b64decode(cursor.encode()).decode().split(".")
-    return int(at), int(place)
-
-
-def _list(agency: Agency, request: Request) -> Response:
-    size = number(request, "batas", 50, 1, 200)
-    since = moment(request.query_params.get("perubahan_setelah", ""), WIB, "%Y%m%d%H%M%S")
-    order = [(agency.cases[place].updated, place) for place in agency.newest_first(since)]
-    order.sort()
-    cursor = request.query_params.get("setelah", "")
-    try:
-        start = bisect_right(order, _read(cursor)) if cursor else 0
-    except ValueError:
-        return Response(b'{"kesalahan":"penanda tidak sah"}', 400, media_type="application/json")
-    cut = agency.cut([place for _, place in order], start, size, keyed=True)
-    meta = {"jumlah": cut.total, "berikutnya": _next(order, cut.end) if cut.more else None}
-    body = {"meta": meta, "pengaduan": [orjson.Fragment(record) for record in cut.records]}
-    return Response(orjson.dumps(body), media_type="application/json")
-
-
-def _next(order: list[tuple[int, int]], end: int) -> str:
-    """The key of a page's last row; of an empty page that loops, a key before all."""
-    at, place = order[end - 1] if end else (0, 0)
-    return urlsafe_b64encode(f"{at}.{place}".encode()).decode()
-
-
-def _one(agency: Agency, request: Request) -> Response:
-    place = agency.find(request.path_params["id"])
-    if place is None:
-        return Response(b'{"kesalahan":"tidak ada"}', 404, media_type="application/json")
-    body = orjson.dumps({"pengaduan": orjson.Fragment(agency.record(place))})
-    return Response(body, media_type="application/json")
+def _outlet(agency: Agency, folder: Path) -> Database:
+    return Database(
+        agency, folder, Layout(tables=TABLES, main="pengaduan", key="kunci", moment="waktu_ubah", rows=rows)
+    )
 
 
 DIALECT = Dialect(
@@ -261,7 +231,8 @@ DIALECT = Dialect(
     tracking_id=tracking_id,
     render=render,
     spoil=spoil,
-    keys={"authorization": "Token demo-sumbar-token"},
-    environment={"SIMPUL_PROV_SUMBAR_TOKEN": "demo-sumbar-token"},
-    endpoints=(("/v2/pengaduan", _list), ("/v2/pengaduan/{id}", _one)),
+    keys={},
+    environment={},
+    endpoints=(),
+    outlet=_outlet,
 )

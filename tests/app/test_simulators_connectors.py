@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,10 +32,29 @@ def manifests() -> dict[str, Manifest]:
     return load_agencies(AGENCIES)
 
 
-def plugged(slug: str, manifests: dict[str, Manifest]) -> tuple[Agency, Connector]:
-    app = simulators.app(slug, seed=4, count=COUNT, now=lambda: NOW)
-    manifest = manifests[slug].at("http://127.0.0.1:1" + DIALECTS[slug].base)
-    return app.state.agency, connect(manifest, Secrets(simulators.ENVIRONMENT), transport=httpx2.ASGITransport(app=app))
+Plug = Callable[[str], tuple[Agency, Connector]]
+
+
+@pytest.fixture
+async def plugged(manifests: dict[str, Manifest], tmp_path: Path) -> AsyncIterator[Plug]:
+    """Plugs an agency in over its HTTP endpoints and whatever else it has, as the demo does."""
+    async with AsyncExitStack() as ending:
+
+        def plug(slug: str) -> tuple[Agency, Connector]:
+            app = simulators.app(slug, seed=4, count=COUNT, now=lambda: NOW)
+            agency, values = app.state.agency, {"http.url": "http://127.0.0.1:1" + DIALECTS[slug].base}
+            if agency.dialect.outlet is not None:
+                outlet = agency.dialect.outlet(agency, tmp_path)
+                outlet.open()
+                ending.callback(outlet.close)
+                values |= outlet.values
+            manifest = manifests[slug].with_values(values)
+            transport = httpx2.ASGITransport(app=app)
+            connector = connect(manifest, Secrets(simulators.ENVIRONMENT), transport=transport)
+            ending.push_async_callback(connector.aclose)
+            return agency, connector
+
+        yield plug
 
 
 async def harvest(connector: Connector, since: datetime | None = None) -> dict[str, ComplaintRecord]:
@@ -53,8 +74,8 @@ def test_there_is_a_file_for_each_simulator(manifests: dict[str, Manifest]) -> N
 
 
 @pytest.mark.parametrize("slug", DIALECTS)
-async def test_everything_that_is_told_is_understood(slug: str, manifests: dict[str, Manifest]) -> None:
-    agency, connector = plugged(slug, manifests)
+async def test_everything_that_is_told_is_understood(slug: str, plugged: Plug) -> None:
+    agency, connector = plugged(slug)
     records = await harvest(connector)
     assert len(records) == COUNT
     for case in agency.cases:
@@ -80,12 +101,11 @@ async def test_everything_that_is_told_is_understood(slug: str, manifests: dict[
         assert record.incident_location is not None
         assert record.incident_location.region_code in (told.place.code, told.place.code[:5])
         assert record.incident_location.latitude == told.latitude
-    await connector.aclose()
 
 
 @pytest.mark.parametrize("slug", DIALECTS)
-async def test_a_move_comes_as_one_step(slug: str, manifests: dict[str, Manifest]) -> None:
-    agency, connector = plugged(slug, manifests)
+async def test_a_move_comes_as_one_step(slug: str, plugged: Plug) -> None:
+    agency, connector = plugged(slug)
     before = await harvest(connector)
     moved = agency.move(5, life("test", 1, 0))
     after = await harvest(connector, NOW + timedelta(seconds=30))
@@ -95,26 +115,24 @@ async def test_a_move_comes_as_one_step(slug: str, manifests: dict[str, Manifest
         assert len(new.timeline or ()) == len(old.timeline or ()) + 1
         assert (new.follow_ups, new.dispositions, new.ratings) == (old.follow_ups, old.dispositions, old.ratings)
         assert (new.title, new.assigned_agencies) == (old.title, old.assigned_agencies)
-    await connector.aclose()
 
 
-async def test_the_odd_word_is_unmapped_and_kept(manifests: dict[str, Manifest]) -> None:
-    _, connector = plugged("kab-sleman", manifests)
+async def test_the_odd_word_is_unmapped_and_kept(plugged: Plug) -> None:
+    _, connector = plugged("kab-sleman")
     odd = [record for record in (await harvest(connector)).values() if record.status is ComplaintStatus.UNMAPPED]
     assert 0 < len(odd) < 10
     assert {record.native_status.label for record in odd if record.native_status} == {"Menunggu Rapat Koordinasi"}
-    await connector.aclose()
 
 
-async def test_a_forwarded_one_names_its_twin(manifests: dict[str, Manifest]) -> None:
-    _, local = plugged("kab-tangerang", manifests)
+async def test_a_forwarded_one_names_its_twin(plugged: Plug) -> None:
+    _, local = plugged("kab-tangerang")
     sent = [
         reference
         for record in (await harvest(local)).values()
         for reference in record.external_references
         if reference.system == "SP4N-LAPOR!"
     ]
-    _, national = plugged("sp4n-lapor", manifests)
+    _, national = plugged("sp4n-lapor")
     known = {
         reference.id: record.native_id
         for record in (await harvest(national)).values()
@@ -126,5 +144,3 @@ async def test_a_forwarded_one_names_its_twin(manifests: dict[str, Manifest]) ->
     assert all(native == str(6_900_000 + int(origin)) for origin, native in known.items())
     assert all(reference.id.startswith("69") for reference in sent)
     assert len({complaint_id("sp4n-lapor", native) for native in known.values()}) == len(known)
-    await local.aclose()
-    await national.aclose()

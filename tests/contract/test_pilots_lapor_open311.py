@@ -20,7 +20,7 @@ from schema.ports import Connector, Page
 from simulators.asgi import ENVIRONMENT, app
 
 AGENCIES = Path(__file__).parents[2] / "agencies"
-PILOTS = ("sp4n-lapor", "prov-bali", "kab-badung")
+PILOTS = ("sp4n-lapor", "prov-bali")
 COUNT = 260
 
 

@@ -24,10 +24,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from connectors.addresses import Network
-from connectors.http import TRANSLATION, CheckedTransport, Http, look_up, translate
-from connectors.manifest import HttpSettings
+from connectors.http import Http
 from connectors.reply import deeper_than
 from connectors.secrets import Secret
+from connectors.settings import HttpSettings
+from connectors.transport import TRANSLATION, CheckedTransport, look_up, translate
 from schema.errors import (
     AuthenticationFailed,
     BadPayload,

@@ -33,6 +33,7 @@ class Ledger:
         self.made = 0
         self.time = 0.0
         self.fails = False
+        self.good_for: float | None = None
         self.waits_for = asyncio.Event()
         self.waits_for.set()
         self.cache = AnswerCache(
@@ -78,7 +79,9 @@ class Ledger:
             return Answer(errors=[{"message": "gone"}])
         body, versions = {"seqs": dict(self.seqs), "complaints": dict(self.complaints)}, self.versions_now()
         await self.waits_for.wait()
-        return Answer(body, dependencies=msgspec.structs.replace(dependencies), versions=versions)
+        return Answer(
+            body, dependencies=msgspec.structs.replace(dependencies), versions=versions, good_for=self.good_for
+        )
 
 
 class Reading:
@@ -266,12 +269,14 @@ async def test_by_default_nothing_stale_is_given() -> None:
     assert "stale" not in ledger.cache.looks
 
 
-async def test_an_answer_expires() -> None:
-    ledger = Ledger()
+@pytest.mark.parametrize("stale", [0.0, 60.0])
+async def test_an_answer_expires(stale: float) -> None:
+    ledger = Ledger(stale=stale)
+    ledger.good_for = 50.0
     entry = await ledger.get(BALI)
     assert isinstance(entry, Entry)
-    entry.expires_at = 50.0
     ledger.time = 49.0
     assert ledger.cache.now(KEY, PUBLIC) is entry
     ledger.time = 50.0
+    assert ledger.cache.now(KEY, PUBLIC) is None
     assert await ledger.get(BALI) is not entry

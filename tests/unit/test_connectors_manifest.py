@@ -196,7 +196,7 @@ def test_an_unknown_kind_names_the_known_ones() -> None:
     manifest = parse(FILE.replace('kind = "rest"', 'kind = "soap"').replace("[rest]", "[soap]"))
     with pytest.raises(ConfigError) as caught:
         kind_of(manifest)
-    assert caught.value.allowed == ("lapor", "open311", "rest")
+    assert caught.value.allowed == ("files", "graphql", "lapor", "open311", "rest", "sql", "webhook")
     assert caught.value.line == 5
 
 
@@ -220,9 +220,10 @@ def test_secrets_are_resolved_late_and_never_shown(tmp_path: Path) -> None:
     assert (caught.value.key, caught.value.line) == ("http.headers.X-Api-Key", 13)
     (tmp_path / "key").write_text("file-canary\n")
     http = http_for(manifest, Secrets({"CONTOH_KEY": "env-canary"}))
-    shown = f"{http!r} {http._headers!r} {manifest!r} {vars(http)!r}"
+    signature = http._credentials._signature
+    shown = f"{http!r} {signature!r} {manifest!r} {vars(http)!r}"
     assert "canary" not in shown
-    assert {name: secret.reveal() for name, secret in http._headers.items()} == {
+    assert {name: secret.reveal() for name, secret in signature.headers.items()} == {
         "X-Api-Key": "env-canary",
         "Authorization": "Bearer file-canary",
     }

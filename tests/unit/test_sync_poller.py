@@ -140,6 +140,18 @@ async def test_a_harvest_is_applied_page_by_page_and_remembers_how_far_it_came()
     assert msgspec.json.decode(writer.harvest or b"", type=Harvest) == Harvest(record("2", 9).updated_at, 4)
 
 
+async def test_a_connector_that_counts_changes_itself_says_how_far_it_came() -> None:
+    clock, writer = Time(), Notebook()
+    clock.pass_by(3600)
+    until = clock.now - timedelta(seconds=2)
+    first = msgspec.structs.replace(page(msgspec.structs.replace(record("1"), updated_at=None)), until=until)
+    connector = Scripted([first], [msgspec.structs.replace(page(), until=clock.now)], [])
+    each = poller(connector, writer, clock)
+    for _ in range(3):
+        await each.harvest()
+    assert connector.asked == [None, until, clock.now]
+
+
 async def test_the_next_harvest_starts_where_the_last_one_ended() -> None:
     clock, writer = Time(), Notebook()
     clock.pass_by(3600)

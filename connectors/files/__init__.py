@@ -1,0 +1,1 @@
+"""Kind `files`: folders, downloads and drops of CSV, XLSX, NDJSON and JSON exports."""

@@ -1,0 +1,1 @@
+"""The kind `graphql`: any upstream graph, by query and paths."""

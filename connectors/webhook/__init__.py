@@ -1,0 +1,1 @@
+"""Agencies that send their records by themselves."""
