@@ -16,12 +16,12 @@ PREFLIGHT = "content-type, authorization, last-event-id, apollo-require-prefligh
 WORDS = {
     "transport": {"http", "websocket", "sse", "multipart"},
     "kind": {"query", "mutation", "subscription", "unknown"},
-    "outcome": {"ok", "partial", "refused", "read", "rejected"},
+    "outcome": {"ok", "partial", "refused", "read", "rejected", "accepted", "repeated"},
     "result": {"hit", "miss", "confirmed", "shared", "made", "joined", "stale"},
     "way": {"compiled", "repeated", "interpreted"},
     "agency": set(SLUGS),
     "state": {state.value for state in SourceState},
-    "task": {"watch", "clocks", *(f"poll {slug}" for slug in SLUGS)},
+    "task": {"watch", "clocks", "agencies", *(f"poll {slug}" for slug in SLUGS)},
 }
 
 
