@@ -22,6 +22,7 @@ from connectors.files.taking import Taking, called, micros, moment_of
 from connectors.manifest import Manifest, check_path
 from connectors.mapping import Mapper
 from connectors.preview import preview
+from connectors.quarantine import digest
 from connectors.reply import Reply
 from connectors.secrets import REFERENCE
 from schema.complaint import ComplaintRecord
@@ -56,7 +57,8 @@ class FilesConnector:
         self._check(manifest)
         self._client = means.client
         self._mapper = Mapper(manifest)
-        self._store = Store(means.folder / "files.db" if means.folder else None)
+        file = means.folder / "files.db" if means.folder else None
+        self._store = Store(file, _fingerprint(manifest, settings), settings.newest)
         self.inbox = _inbox(manifest, settings, means)
         self._taking = Taking(manifest, settings, means, self._mapper, self._store, self.inbox, now)
         #: Everything that changed after it was told by this connector.
@@ -128,7 +130,7 @@ class FilesConnector:
         try:
             record = self._mapper.record(row)
         except RecordError as error:
-            raise RecordError(f"{called(raw.file)}, row {raw.number}: {error.reason}", path=error.path) from None
+            raise RecordError(f"{called(raw.file)}, row {raw.number}: {error}") from None
         return msgspec.structs.replace(record, updated_at=moment_of(raw.moment))
 
     def _probed(self, raw: object) -> ComplaintRecord:
@@ -145,6 +147,15 @@ class FilesConnector:
             raise manifest.error("is missing", "http")
         if settings.records:
             check_path(manifest, settings.records, "files.records")
+
+
+def _fingerprint(manifest: Manifest, settings: FilesSettings) -> str:
+    """Of everything that a row is read with: read in another way, the same row is another record."""
+    left_out = ("lines", "file", "http", "poll", "paused", "tier", "settings")
+    read = {name: getattr(manifest, name) for name in Manifest.__struct_fields__ if name not in left_out}
+    where = ("folder", "url", "inbox", "settle", "max_bytes", "max_rows", "max_unpacked", "newest")
+    own = {name: value for name, value in msgspec.structs.asdict(settings).items() if name not in where}
+    return digest(msgspec.to_builtins({**read, "files": own}))
 
 
 def _inbox(manifest: Manifest, settings: FilesSettings, means: Means) -> Inbox | None:

@@ -100,6 +100,8 @@ class Inbox:
             size, hash, start = await self._write(draft, chunks)
             async with self._placing:
                 return await asyncio.to_thread(self._place, draft, name or f"kiriman{_ending(start)}", size, hash)
+        except TimeoutError:
+            raise  # an OSError too: the sender's, not the disk's
         except OSError as error:
             raise Full(f"the hub can't store it ({error.strerror or type(error).__name__})") from None
         finally:
@@ -108,14 +110,22 @@ class Inbox:
 
     def tidy(self, done: Collection[str]) -> None:
         """Removes old drops, never one that is not in `done`: names of files that were read."""
-        held = sorted((path for path in _files(self.folder) if _HELD.fullmatch(path.name)), reverse=True)
+        files = _files(self.folder)
+        held = sorted((path for path in files if _HELD.fullmatch(path.name)), reverse=True)
         for place, path in enumerate(held):
-            old = self._now() - path.stat().st_mtime > self._settings.keep_days * _DAY
+            old = self._age(path) > self._settings.keep_days * _DAY
             if path.name in done and (old or place >= self._settings.keep_files):
                 path.unlink(missing_ok=True)
-        for path in _files(self.folder):
-            if path.name.endswith(_DRAFT) and self._now() - path.stat().st_mtime > _DAY:
+        for path in files:
+            if path.name.endswith(_DRAFT) and self._age(path) > _DAY:
                 path.unlink(missing_ok=True)
+
+    def _age(self, path: Path) -> float:
+        """Seconds since it was written; none for what has got another name meanwhile."""
+        try:
+            return self._now() - path.stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
 
     def _prepare(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -45,8 +46,9 @@ def files_in(folder: Path, pattern: str | None) -> Iterator[File]:
                 count += 1
                 if count > MAX_FILES:
                     raise Incomplete(f"the folder holds more than {MAX_FILES:,} files")
-                stat = entry.stat()
-                yield File(entry.name, Path(entry.path), stat.st_size, stat.st_mtime_ns)
+                with suppress(FileNotFoundError):  # gone since the folder was listed
+                    stat = entry.stat()
+                    yield File(entry.name, Path(entry.path), stat.st_size, stat.st_mtime_ns)
     except OSError as error:
         raise Unreachable(f"the folder of files can't be read ({type(error).__name__})") from None
 

@@ -24,6 +24,8 @@ from schema.errors import BadPayload
 
 MAX_MEMORY: Final = 1_500_000_000
 MAX_SECONDS: Final = 120
+#: Excel keeps 15 digits of a number; whole ones below this are exact.
+EXACT: Final = 10**15
 #: Of the texts of one row, in characters.
 MAX_ROW: Final = 4_000_000
 #: Stands before a moment in text. Text of an agency never begins with it.
@@ -119,11 +121,11 @@ def _row(cells: list[Any]) -> list[Any] | None:
 
 
 def _cell(value: object) -> Any:
-    """A cell as JSON. Excel has no whole numbers: 12 comes as 12.0."""
+    """A cell as JSON. Excel has no whole numbers: 12 comes as 12.0. What has lost digits in it stays such a number."""
     if isinstance(value, str):
         return value[:MAX_CELL].lstrip(MOMENT)
     if isinstance(value, float):
-        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+        return int(value) if value.is_integer() and abs(value) < EXACT else value
     if isinstance(value, datetime):
         return MOMENT + (value + timedelta(microseconds=500)).isoformat(timespec="milliseconds")
     if isinstance(value, date):

@@ -33,6 +33,7 @@ CREATE INDEX IF NOT EXISTS records_moment ON records (moment);
 CREATE TABLE IF NOT EXISTS updates (
   native_id TEXT, id TEXT, moment INTEGER, raw BLOB, PRIMARY KEY (native_id, id)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS mark (only INTEGER PRIMARY KEY, moment INTEGER);
 CREATE TABLE IF NOT EXISTS rejected (
   id INTEGER PRIMARY KEY, file TEXT, native_id TEXT, reason TEXT, hash TEXT, shape TEXT, pending INTEGER
@@ -45,7 +46,7 @@ class Seen(NamedTuple):
     """A file that was read.
 
     Attributes:
-        modified: nanoseconds since 1970.
+        modified: nanoseconds since 1970; -1 if it is to be read again.
         stamp: microseconds since 1970 of what stands in it, for rows that name no moment of their own.
         rank: of two files, the one whose rank is greater is the newer.
         problem: why it could not be read as a whole; then nothing of it was taken.
@@ -60,6 +61,11 @@ class Seen(NamedTuple):
     rank: str
     problem: str | None = None
     tag: str | None = None
+
+    @property
+    def taken(self) -> bool:
+        """Whether what it holds is here."""
+        return self.problem is None and self.modified >= 0
 
 
 class Found(NamedTuple):
@@ -108,10 +114,13 @@ class Store:
 
     Args:
         path: of the SQLite file; None keeps everything in memory.
+        settings: digest of what rows are read with. With other settings all is told anew, and what is still there of
+            the files that it came from is read again.
+        ranked: how files are ranked; ranks of another kind are not to be compared with.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    def __init__(self, path: Path | None, settings: str = "", ranked: str = "") -> None:
+        self._path, self._settings, self._ranked = path, settings, ranked
         self._lock = threading.Lock()
         self._open: sqlite3.Connection | None = None
 
@@ -241,10 +250,28 @@ class Store:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         db.executescript(_SCHEMA)
+        db.execute("BEGIN IMMEDIATE")
+        if _set(db, "settings", self._settings):
+            db.execute("UPDATE records SET pending = 1")
+            db.execute(
+                "UPDATE files SET modified = -1, tag = NULL WHERE problem IS NOT NULL OR name IN"
+                " (SELECT file FROM records UNION SELECT file FROM rejected)"
+            )
+            db.execute("DELETE FROM mark")
+        if _set(db, "ranked", self._ranked):
+            db.execute("UPDATE records SET rank = ''")
+        db.execute("COMMIT")
         return db
 
 
 _COLUMNS: Final = "id, native_id, hash, raw, file, number, moment, coalesce(own, stamp)"
+
+
+def _set(db: sqlite3.Connection, name: str, value: str) -> bool:
+    """Whether it was another value before."""
+    before = db.execute("SELECT value FROM settings WHERE name = ?", [name]).fetchone()
+    db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", [name, value])
+    return before is not None and before[0] != value
 
 
 def _note(db: sqlite3.Connection, file: Seen) -> None:

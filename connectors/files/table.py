@@ -176,8 +176,8 @@ def _joined(row: Row, joined: Mapping[str, Sequence[str]]) -> Row:
 
 def _join(parts: Sequence[object]) -> str | None:
     there = [part for part in parts if part is not None]
-    if len(there) == 2 and isinstance(there[0], str) and there[0].startswith(MOMENT):
-        day = datetime.fromisoformat(there[0][1:])
+    day = _thawed(there[0]) if len(there) == 2 else None
+    if isinstance(day, datetime):
         try:
             at = time.fromisoformat(str(there[1]))
         except ValueError:

@@ -21,6 +21,7 @@ from connectors.files.columns import Keep, columns_needed
 from connectors.files.inbox import Inbox, given_name
 from connectors.files.look import File, Stillness, files_in, hash_of, rank
 from connectors.files.settings import FilesSettings
+from connectors.files.sheet import EXACT
 from connectors.files.store import Found, Seen, Store
 from connectors.files.table import Row, read_table, thawed
 from connectors.manifest import Manifest
@@ -63,6 +64,7 @@ class Taking:
         self._agency = manifest.slug
         self._settings, self._client, self._now = settings, means.client, now
         self._mapper, self._store, self._inbox = mapper, store, inbox
+        self._id = Expression(manifest.fields.native_id or "@")  # the mapper has it that there is one
         self._own = Expression(manifest.fields.updated_at) if manifest.fields.updated_at else None
         self._needed = columns_needed(manifest, settings.joined)
         self._keep = Keep(manifest)
@@ -100,8 +102,14 @@ class Taking:
         _refuse_unreadable([seen[file.name] for file in files if file.name in seen])
 
     async def _take_all(self, files: Sequence[File]) -> None:
+        trouble: Unreachable | None = None
         for file in sorted(files, key=self._rank):
-            await asyncio.to_thread(self._take, file)
+            try:
+                await asyncio.to_thread(self._take, file)
+            except Unreachable as error:
+                trouble = trouble or error
+        if trouble is not None:
+            raise trouble
 
     def _look(self) -> list[File]:
         """All files that stand still."""
@@ -149,7 +157,7 @@ class Taking:
             if file.size > self._settings.max_bytes:
                 raise BadPayload(f"has {file.size:,} bytes; {self._settings.max_bytes:,} are allowed")
             found = found._replace(hash=hash_of(file.path))
-            if any(other.hash == found.hash and other.problem is None for other in self._store.seen().values()):
+            if self._is_known(found):
                 self._store.note(found)
             else:
                 self._store.take(found, self._rows(file))
@@ -161,6 +169,13 @@ class Taking:
             pass
         except OSError as error:
             raise Unreachable(f"{called(file.name)} can't be read ({type(error).__name__})") from None
+
+    def _is_known(self, found: Seen) -> bool:
+        """Whether the same stood in a file before: by its date, a copy of an old one looks new."""
+        same = [other for other in self._store.seen().values() if other.hash == found.hash and other.taken]
+        if self._settings.newest == "name":
+            same = [other for other in same if other.rank >= found.rank]
+        return bool(same)
 
     def _rows(self, file: File) -> Iterator[Found | Rejected]:
         name = called(file.name)
@@ -175,6 +190,8 @@ class Taking:
         try:
             if row.fault is not None:
                 raise RecordError(row.fault)
+            if isinstance(number := self._id.find(raw), float) and abs(number) >= EXACT:
+                raise RecordError("is a number that has lost digits: format the column as text", path=self._id.place)
             native_id = self._mapper.native_id(raw)
             if native_id is None:
                 self._mapper.record(raw)

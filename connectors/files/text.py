@@ -88,7 +88,7 @@ def csv_lines(path: Path, encoding: str, delimiter: str | None, names: Collectio
         lines = _lines(file, ends)
         sample = list(islice(lines, _SAMPLE))
         if sample and sample[0].strip().lower().startswith("sep=") and len(sample[0].strip()) <= 5:
-            delimiter = delimiter or sample[0].strip()[4:] or "\t"
+            delimiter = delimiter or sample[0].strip()[4:].strip('"') or "\t"
             sample[0] = "\n"  # Excel's own remark; it counts as a row all the same
         reader = csv.reader(chain(sample, lines, [_END]), delimiter=delimiter or _delimiter(sample, names))
         yield from _read(reader, ends)
@@ -135,7 +135,7 @@ def _bounded(file: TextIO) -> Iterator[str]:
 def _opened(path: Path, encoding: str) -> TextIO:
     try:
         return path.open(encoding=encoding, newline="")
-    except LookupError:
+    except (LookupError, ValueError):
         raise BadPayload("the encoding that was agreed is unknown") from None
 
 

@@ -155,7 +155,7 @@ class Open311Connector:
                     try:
                         update = self._feed.update(raw)
                     except RecordError as error:
-                        rejected.append(reject(raw, RecordError(f"update: {error.reason}", path=error.path)))
+                        rejected.append(reject(raw, RecordError(f"update: {error}")))
                     else:
                         found.setdefault(update.request, {})[update.id] = update
         return {id: sorted(some.values(), key=lambda update: update.at) for id, some in found.items()}, rejected

@@ -327,3 +327,87 @@ def test_a_table_that_does_not_fit_is_a_config_error(more: str) -> None:
     manifest = parse_manifest(FILE + more, slug="prov-contoh", file="prov-contoh.toml")
     with pytest.raises(ConfigError, match="open311"):
         Open311Connector(manifest, Http(manifest.http))
+
+
+def update(number: int, request: str, status: str, hours: int, text: str | None = None) -> dict[str, Any]:
+    at = (NOW - timedelta(hours=hours)).isoformat()
+    return {
+        "update_id": number,
+        "service_request_id": request,
+        "status": status,
+        "updated_datetime": at,
+        "description": text,
+    }
+
+
+async def test_updates_are_the_status_log_and_the_newest_is_the_status() -> None:
+    told: list[Any] = [
+        update(1, "R1", "open", 30),
+        update(2, "R1", "in_progress", 20, "Petugas berangkat"),
+        update(3, "R1", "in_progress", 10, "Bahan menyusul"),
+        update(4, "R100", "closed", 5),
+        {"update_id": 5, "status": "closed"},
+    ]
+    old = (NOW - timedelta(days=3)).isoformat()
+    raws = [raw(1, updated_datetime=old, status="open"), *(raw(number) for number in range(2, 101))]
+
+    def answer(request: Request) -> Response | None:
+        if not request.url.path.endswith("servicerequestupdates.json"):
+            return None
+        start = request.query_params["start_date"]
+        return JSONResponse({"service_request_updates": [u for u in told if u.get("updated_datetime", "9") >= start]})
+
+    server = FakeGeoReport(raws, answer=answer)
+    async with connected(server, CHANGES + "[open311.updates]\n") as connector:
+        found = {record.native_id: record for record in await harvest(connector)}
+        assert found["R1"].status is ComplaintStatus.IN_FOLLOW_UP
+        assert found["R1"].updated_at == NOW - timedelta(hours=10)
+        assert [entry.to_status for entry in found["R1"].timeline or ()] == ["SUBMITTED", "IN_FOLLOW_UP"]
+        assert [entry.content for entry in found["R1"].follow_ups] == ["Bahan menyusul"]
+        assert found["R100"].status is ComplaintStatus.CLOSED
+        (first, *_) = await pages(connector)
+        assert [each.reason for each in first.rejected] == ["update: service_request_id: is missing"]
+
+        told.append(update(6, "R50", "closed", 0))
+        later = {record.native_id: record for record in await harvest(connector, NOW - timedelta(minutes=2))}
+        assert later["R50"].status is ComplaintStatus.CLOSED, "no list of changes tells of it, so it is fetched"
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+async def test_discovery_says_where_the_endpoint_is(form: str) -> None:
+    spec = "http://wiki.open311.org/GeoReport_v2"
+    endpoints = [("old", "http://x/citysdk", "production"), ("test", spec, "test"), ("open311/v2", spec, "production")]
+    listed = [
+        {"url": f"http://127.0.0.1:1/{path}", "specification": name, "type": kind} for path, name, kind in endpoints
+    ]
+    inside = "".join(
+        "<endpoint>" + "".join(f"<{name}>{value}</{name}>" for name, value in each.items()) + "</endpoint>"
+        for each in listed
+    )
+    page = Response(f"<discovery><endpoints>{inside}</endpoints></discovery>", media_type="text/xml")
+    page = page if form == "xml" else JSONResponse({"endpoints": listed})
+    server = FakeGeoReport([raw(1)], answer=lambda request: page if "discovery" in request.url.path else None)
+    text = (FILE + f'discovery = "/discovery.{form}"\n').replace("/open311/v2", "")
+    manifest = parse_manifest(text, slug="prov-contoh", file="prov-contoh.toml")
+    connector = Open311Connector(manifest, Http(manifest.http, transport=httpx2.ASGITransport(server)), now=lambda: NOW)
+    assert ids(await harvest(connector)) == {"R1"}
+    assert ids(list((await connector.fetch(["R1"])).records)) == {"R1"}
+    paths = [request.url.path for request in server.asked]
+    assert paths[0] == f"/discovery.{form}"
+    assert set(paths[1:]) == {"/open311/v2/requests.json", "/open311/v2/requests/R1.json"}
+    await connector.aclose()
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "reason"),
+    [
+        ([], "names no GeoReport"),
+        ([{"url": "http://elsewhere/open311/v2", "specification": "GeoReport_v2"}], "another host"),
+        ({"endpoint": {"url": 7, "specification": "georeport_v2"}}, "names no GeoReport"),
+    ],
+)
+async def test_a_discovery_page_that_leads_nowhere_is_told(endpoints: object, reason: str) -> None:
+    server = FakeGeoReport([], answer=lambda request: JSONResponse({"endpoints": endpoints}))
+    async with connected(server, 'discovery = "/discovery.json"\n') as connector:
+        with pytest.raises(BadPayload, match=reason):
+            await harvest(connector)
