@@ -223,3 +223,5 @@ async def _stopped(server: Server, serving: asyncio.Task[None]) -> None:
     server.stop()
     server.force_exit = True  # a request that hangs is not waited for
     await serving
+    # What it leaves out when it is in a hurry: the application's own end, a task that would be found by the collector.
+    await server.lifespan.shutdown()

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from simulators.listener import Listener
 
 ROOT = Path(__file__).parents[2]
+UV = str(Path(sys.executable).with_name("uv"))
 PAGE = (ROOT / "docs" / "connectors.md").read_text()
 #: What the page shows, by the path in its first line.
 FILES: dict[str, str] = dict(re.findall(r"^```\w+\n# (\S+\.\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE))
@@ -76,7 +77,7 @@ async def test_the_package_of_the_page(kotak: str, tmp_path: Path) -> None:
     [wheel] = (package / "dist").glob("simpul_kotak-1.0-*.whl")
     offline = ("--no-index", "--no-deps", "--quiet", "--target", str(installed))
     put = await asyncio.to_thread(
-        subprocess.run, ["uv", "pip", "install", *offline, str(wheel)], env=environment, capture_output=True, text=True
+        subprocess.run, [UV, "pip", "install", *offline, str(wheel)], env=environment, capture_output=True, text=True
     )
     assert put.returncode == 0, put.stderr
     (package / "simpul_kotak" / "__init__.py").unlink()  # what is tried is the wheel
