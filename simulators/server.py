@@ -48,8 +48,9 @@ class Server:
         interval: float | None,
         most: int | None = None,
     ) -> None:
-        self._data = data
-        self._folder = data / "simulators"
+        # Where its folders are is told to others, who may stand elsewhere.
+        self._data = data.absolute()
+        self._folder = self._data / "simulators"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(self._folder / "lock")
         base = _base(self._folder / "base.json", {"seed": seed, "most": most})

@@ -173,3 +173,11 @@ def test_it_lives(tmp_path: Path) -> None:
         finally:
             timer.cancel()
             process.kill()
+
+
+def test_places_are_told_whole_wherever_the_data_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with playing(Path("data"), "--most", "5"):
+        told = json.loads(Path("data/simulators.json").read_text())["values"]
+    assert told["kab-badung"]["files.folder"] == str(tmp_path / "data" / "simulators" / "kab-badung" / "ekspor")
+    assert told["prov-sumbar"]["sql.url"].startswith(f"sqlite://{tmp_path}/")
