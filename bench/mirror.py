@@ -55,7 +55,15 @@ def sqlite_mirror(data: Path, rows: int) -> str:
             unfinished = Path(folder) / "sqlite"
             asyncio.run(fill(f"sqlite://{unfinished / 'simpul.db'}", unfinished, rows))
             unfinished.rename(place)
+    _read_through(place / "simpul.db")
     return f"sqlite://{place / 'simpul.db'}"
+
+
+def _read_through(file: Path) -> None:
+    """Brings a file into the system's cache, where PostgreSQL's copy is already: it was just written."""
+    with file.open("rb") as opened:
+        while opened.read(1 << 20):
+            pass
 
 
 async def fill(url: str, data: Path, rows: int) -> None:

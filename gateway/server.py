@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 #: Seconds that open connections are given to end.
 GRACE = 3
+#: Connections that are accepted in one turn of the loop.
+ACCEPTED = 16
 #: Bytes that the kernel keeps for a client that doesn't read. By itself it would keep megabytes.
 SEND_BUFFER = 65_536
 #: The longest WebSocket message, in bytes: as an HTTP body.
@@ -77,7 +79,9 @@ class Server(uvicorn.Server):
 
     async def run_until_stopped(self) -> None:
         """Serves until a signal, or `stop`."""
-        await self.serve(sockets=[self._listener])
+        # The loop accepts one connection a turn from each: a crowd that comes while every turn is long would wait for
+        # as many turns as it has members.
+        await self.serve(sockets=[self._listener, *(self._listener.dup() for _ in range(ACCEPTED - 1))])
 
     def stop(self) -> None:
         """Ends streams, then the server. Also from a signal."""
