@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -208,6 +208,11 @@ class AsksTooMuch(Meddler):
                 yield page
 
 
+class ReadsEverything(Meddler):
+    def changes(self, since: datetime | None) -> AsyncIterator[Page]:
+        return self.inner.changes(None)
+
+
 class SkipsWhatMoved(Meddler):
     """Reads pages side by side, and of each only the rows that it expects there."""
 
@@ -336,6 +341,11 @@ async def test_a_connector_that_breaks_a_rule_is_caught(rule: str, broken: type[
     while Unclosed.kept:
         Unclosed.kept.pop().cancel()
     assert outcome.verdict is Verdict.FAILED, outcome.detail
+
+
+async def test_who_reads_everything_each_time_is_not_said_to_read_what_changed() -> None:
+    outcome = await tried("reads-only-what-changed", subject(ReadsEverything))
+    assert outcome.verdict is Verdict.NOT_APPLICABLE
     assert outcome.detail
 
 
