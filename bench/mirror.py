@@ -12,6 +12,8 @@ from itertools import islice
 from pathlib import Path
 
 from bench.complaints import AGENCIES, complaints
+from gateway.keyring import Keyring
+from gateway.ledger.audit import open_audit
 from gateway.ledger.database import open_database
 from gateway.ledger.migrate import migrate
 from gateway.ledger.witness import Witness
@@ -75,9 +77,10 @@ async def fill(url: str, data: Path, rows: int) -> None:
     await migrate(url)
     witness = Witness(data / "witness.json")
     try:
-        async with open_database(url) as database, open_writer(database, witness, _now) as writer:
-            if not await database.fetch("SELECT id FROM complaints LIMIT 1"):
-                await _write(writer, rows)
+        with open_audit(data, Keyring(b"bench"), _now) as audit:
+            async with open_database(url) as database, open_writer(database, witness, _now, audit) as writer:
+                if not await database.fetch("SELECT id FROM complaints LIMIT 1"):
+                    await _write(writer, rows)
     finally:
         witness.close()
 

@@ -15,6 +15,7 @@ from connectors.manifest import Manifest
 from connectors.quarantine import reject
 from connectors.secrets import Resolve
 from schema.complaint import ComplaintRecord, Rejected
+from schema.delivery import DeliveryKind
 from schema.errors import ConfigError, RecordError
 from schema.ports import Connector, Page
 
@@ -63,12 +64,15 @@ class Kind(msgspec.Struct, frozen=True):
         connect: makes the connector of one agency.
         http: the file must have `[http]`.
         address: dotted key of where the agency is, for demos and tests that put it elsewhere.
+        check: finds what is wrong in the file's table beyond its types; raises ConfigError.
     """
 
     settings: type[msgspec.Struct]
     connect: Connect
     http: bool = True
     address: str = "http.url"
+    takes: Callable[[Manifest], frozenset[DeliveryKind]] | None = None
+    check: Callable[[Manifest], None] = lambda manifest: None
 
 
 def page_of(

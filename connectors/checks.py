@@ -26,6 +26,8 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 def check_slug(slug: str) -> None:
     """The file's name is the agency's id."""
+    if slug == "routing":
+        raise Misfit("the file routing.toml says where complaints go, and is no agency's", "")
     if not SLUG.fullmatch(slug) or len(slug) > 63:
         raise Misfit(f"the file's name {slug!r} is not a slug: lower-case letters, digits and single hyphens", "")
 
@@ -65,7 +67,7 @@ def check_headers(headers: Mapping[str, str], table: str = "http.headers") -> No
     """They can be sent, and none of them is a secret."""
     for name, value in headers.items():
         key = f"{table}.{name}"
-        _check_header_name(name, key)
+        check_header_name(name, key)
         if not value.isascii() or not value.isprintable():
             raise Misfit("is not a header's value", key)
         if _SECRET_HEADER.search(name) and not has_reference(value):
@@ -77,14 +79,15 @@ def check_credentials(auth: Auth) -> None:
     check_auth(auth)
     match auth:
         case ApiKey(header=str(name)):
-            _check_header_name(name, "auth.header")
+            check_header_name(name, "auth.header")
         case Headers():
             check_headers(auth.headers, "auth.headers")
         case OAuth2():
             check_url(auth.token_url, "auth.token_url")
 
 
-def _check_header_name(name: str, key: str) -> None:
+def check_header_name(name: str, key: str) -> None:
+    """It can be sent."""
     if not _HEADER_NAME.fullmatch(name):
         raise Misfit("is not a header's name", key)
 

@@ -14,6 +14,7 @@ class Fields(Section, frozen=True, kw_only=True):
 
     `status`, `classification`, `category`, `channel`, `region` and `status_actor` are looked up in the maps of that
     name; `status_label` and `status_code` are kept as the native status; `native_category` is the category in words.
+    `reference` is the key under which the hub wrote the record, where the agency keeps it.
     """
 
     native_id: str | None = None
@@ -49,6 +50,7 @@ class Fields(Section, frozen=True, kw_only=True):
     closed_at: str | None = None
     owner_agency: str | None = None
     owner_agency_id: str | None = None
+    reference: str | None = None
 
 
 class TimelineFields(Section, frozen=True, kw_only=True):

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
 import httpx2
 import msgspec
 
+from connectors.asked import REFUSALS, Asked, Params, Progress, address, signed
 from connectors.auth import Credentials, OAuth2, Signature, refusal
 from connectors.inflate import Inflate
 from connectors.manifest import Manifest
@@ -26,33 +27,26 @@ from connectors.reply import Reply
 from connectors.secrets import Resolve, Secret
 from connectors.settings import HttpSettings
 from connectors.toml import Misfit
-from connectors.transport import CheckedTransport, Transport, network, translate
-from schema.errors import BadPayload, HttpFailure, RateLimited, SourceError, SourceTimeout, TlsFailure
+from connectors.transport import CheckedTransport, Transport, network, translate, unsent
+from schema.errors import (
+    BadPayload,
+    HttpFailure,
+    RateLimited,
+    SourceError,
+    SourceTimeout,
+    TlsFailure,
+    WriteRejected,
+)
 from schema.ports import Clock
 
-USER_AGENT: Final = "Simpul (complaint hub)"
 MAX_REDIRECTS: Final = 3
 ATTEMPTS: Final = 3
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 
-Params = Mapping[str, str | int | float | bool | None]
+Credit = TypeVar("Credit")
 
 #: By agency and address: what was asked stays counted when the agency's file is read anew.
 _BUDGETS: Final[dict[tuple[str, str], RequestBudget]] = {}
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """A request before it is signed."""
-
-    method: str
-    url: httpx2.URL
-    headers: Mapping[str, str]
-    content: bytes | None
-
-    @property
-    def place(self) -> str:
-        """For messages. Never the query: it may hold a key."""
-        return f"{self.method} {self.url.path}"
 
 
 class Http:
@@ -90,7 +84,9 @@ class Http:
         self._signature = Signature(dict(headers or {}))
         self._oauth = oauth
         self._network = transport or network(settings.concurrency)
+        self._replaced = transport is not None
         self._transport = transport or CheckedTransport(self._network, settings.reaches)
+        self._once: Transport | None = None
         self._outcomes = Outcomes(rules, now, self.hide)
         self._plain = Outcomes((), now)
         self._seconds, self._sleep, self._jitter = seconds, sleep, jitter
@@ -135,11 +131,42 @@ class Http:
         """
         asked = Asked(method, self._url(path, params), dict(headers or {}), content)
         repeatable = method in ("GET", "HEAD") if idempotent is None else idempotent
+        return await self._within(asked, ATTEMPTS if repeatable else 1, Progress())
+
+    async def write(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> Reply:
+        """Sends a request that changes something, once, and reads the whole reply.
+
+        It goes over a connection of its own: a kept one may be closed by the agency at that moment, or hold an answer
+        to something else.
+
+        Raises:
+            WriteRejected: a status of REFUSALS, unless an error rule says that it passes.
+            SourceError: as `request`; `arrived` is False if it certainly did not take effect.
+        """
+        progress = Progress()
+        asked = Asked(method, self._url(path, params), dict(headers or {}), content, once=True)
+        try:
+            return await self._within(asked, 1, progress)
+        except HttpFailure as failure:
+            if failure.status in REFUSALS and not failure.transient and progress.begun:
+                raise WriteRejected(str(failure)) from None
+            raise
+
+    async def _within(self, asked: Asked, attempts: int, progress: Progress) -> Reply:
         try:
             async with asyncio.timeout(self.settings.deadline):
-                return await self._persist(asked, ATTEMPTS if repeatable else 1)
+                return await self._persist(asked, attempts, progress)
         except TimeoutError:
             error = SourceTimeout(f"no whole answer within {self.settings.deadline:g} s ({asked.place})")
+            error.arrived = progress.begun
             self._breaker.failed(error)
             raise error from None
 
@@ -148,6 +175,8 @@ class Http:
         if self._credentials is not None:
             await self._credentials.aclose()
         await self._network.aclose()
+        if self._once is not None:
+            await self._once.aclose()
 
     async def __aenter__(self) -> Http:
         return self
@@ -158,13 +187,13 @@ class Http:
     def __repr__(self) -> str:
         return f"Http({self._base.host})"
 
-    async def _persist(self, asked: Asked, attempts: int) -> Reply:
+    async def _persist(self, asked: Asked, attempts: int, progress: Progress) -> Reply:
         """Tries again after transient failures: full jitter, within the budget, within the caller's deadline."""
         self._retries.attempt()
         for number in range(1, attempts + 1):
             wait = self._jitter() * 0.2 * 2**number
             try:
-                return await self._admitted(asked)
+                return await self._admitted(asked, progress)
             except SourceError as error:
                 wait = max(wait, error.retry_after or 0.0)
                 if number == attempts or not error.transient or self._breaker.is_open:
@@ -174,7 +203,7 @@ class Http:
             await self._sleep(wait)
         raise AssertionError("unreachable")
 
-    async def _admitted(self, asked: Asked) -> Reply:
+    async def _admitted(self, asked: Asked, progress: Progress) -> Reply:
         """One attempt, if the agency did not ask for quiet, the budget has it and the breaker lets it through."""
         if self._quiet and (wait := self._quiet[0] - self._seconds()) > 0:
             raise again(self._quiet[1], wait)
@@ -183,7 +212,7 @@ class Http:
         probe = self._breaker.admit()
         try:
             async with self._slots:
-                reply = await self._authorised(asked)
+                reply = await self._authorised(asked, progress)
         except SourceError as error:
             self._note(error)
             raise
@@ -202,20 +231,29 @@ class Http:
         else:
             self._breaker.succeeded()
 
-    async def _authorised(self, asked: Asked) -> Reply:
+    async def _authorised(self, asked: Asked, progress: Progress) -> Reply:
         """Asks with the present credentials, and once more with newer ones if the agency refuses those."""
         credentials = self._credentials
-        signature = await credentials.current(self._ask_token) if credentials else self._signature
-        verdict = await self._judged(asked, signature)
-        if verdict.renew and credentials and (newer := await credentials.renewed(signature, self._ask_token)):
-            verdict = await self._judged(asked, newer)
+        signature = await self._credited(credentials.current(self._ask_token)) if credentials else self._signature
+        verdict = await self._judged(asked, signature, progress)
+        if verdict.renew and credentials:
+            progress.begun = False  # refused: it had no effect
+            newer = await self._credited(credentials.renewed(signature, self._ask_token))
+            verdict = await self._judged(asked, newer, progress) if newer else verdict
         if verdict.error is not None:
             raise verdict.error
         return verdict.reply
 
-    async def _judged(self, asked: Asked, signature: Signature) -> Verdict:
+    async def _credited(self, coming: Awaitable[Credit]) -> Credit:
+        """Credentials; without them nothing is sent."""
+        try:
+            return await coming
+        except SourceError as error:
+            raise unsent(error) from None
+
+    async def _judged(self, asked: Asked, signature: Signature, progress: Progress) -> Verdict:
         for _ in range(MAX_REDIRECTS + 1):
-            reply = await self._send(asked, signature, self._transport)
+            reply = await self._send(asked, signature, self._carrier(asked), progress)
             if reply.status not in _REDIRECTS or self._outcomes.fits(reply):
                 return self._outcomes.judge(asked.place, reply)
             asked = self._redirected(asked, reply)
@@ -225,32 +263,39 @@ class Http:
         """One request to the token endpoint, which may be on another host; it follows no redirect."""
         if self._oauth is None:
             raise AssertionError("only OAuth asks for tokens")
-        replaced = self._transport is self._network
-        transport = self._transport if replaced else CheckedTransport(self._network, self._oauth.reaches)
+        transport = self._transport if self._replaced else CheckedTransport(self._network, self._oauth.reaches)
         asked = Asked("POST", httpx2.URL(self._oauth.token_url), headers, body)
         try:
             async with asyncio.timeout(self.settings.deadline):
-                reply = await self._send(asked, Signature(), transport)
+                reply = await self._send(asked, Signature(), transport, Progress())
         except TimeoutError:
             raise SourceTimeout(f"no token within {self.settings.deadline:g} s ({asked.place})") from None
         if error := refusal(reply) or self._plain.judge(asked.place, reply).error:
             raise error
         return reply
 
-    async def _send(self, asked: Asked, signature: Signature, transport: Transport) -> Reply:
+    def _carrier(self, asked: Asked) -> Transport:
+        if not asked.once or self._replaced:
+            return self._transport
+        if self._once is None:
+            self._once = CheckedTransport(network(self.settings.concurrency, kept=False), self.settings.reaches)
+        return self._once
+
+    async def _send(self, asked: Asked, signature: Signature, transport: Transport, progress: Progress) -> Reply:
         await self._pace.wait()
         if self._budget is None:
-            return await self._exchange(asked, signature, transport)
+            return await self._exchange(asked, signature, transport, progress)
         self._budget.begin()
         try:
-            return await self._exchange(asked, signature, transport)
+            return await self._exchange(asked, signature, transport, progress)
         finally:
             self._budget.end()
 
-    async def _exchange(self, asked: Asked, signature: Signature, transport: Transport) -> Reply:
+    async def _exchange(self, asked: Asked, signature: Signature, transport: Transport, progress: Progress) -> Reply:
         started = self._seconds()
+        progress.begun = True
         try:
-            response = await transport.handle_async_request(self._signed(asked, signature))
+            response = await transport.handle_async_request(signed(asked, signature, self.settings.deadline))
             try:
                 content = await self._read(response)
             finally:
@@ -297,36 +342,12 @@ class Http:
         same = (url.scheme, url.host, url.port) == (self._base.scheme, self._base.host, self._base.port)
         upgraded = self._base.scheme == "http" and url.scheme == "https" and url.host == self._base.host
         if not same and not (upgraded and self._base.port is None and url.port is None):
-            raise BadPayload("the agency led to another host, where credentials are not sent")
+            raise unsent(BadPayload("the agency led to another host, where credentials are not sent"))
 
     def _url(self, path: str, params: Params | None) -> httpx2.URL:
-        try:
-            full = path if path.startswith(("http://", "https://")) else _below(self.settings.url, path)
-            url = httpx2.URL(full)
-            values = {name: _text(value) for name, value in (params or {}).items() if value is not None}
-            url = url.copy_merge_params(values) if values else url
-        except (httpx2.InvalidURL, ValueError):
-            raise BadPayload("not an address") from None
+        url = address(self.settings.url, path, params)
         self._check_host(url)
         return url
-
-    def _signed(self, asked: Asked, signature: Signature) -> httpx2.Request:
-        headers = httpx2.Headers(
-            {
-                "User-Agent": USER_AGENT,
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip",
-                **_shown(signature.headers),
-            }
-        )
-        headers.update(asked.headers)
-        query = _shown(signature.query)
-        url = asked.url.copy_merge_params(query) if query else asked.url
-        seconds = self.settings.deadline
-        timeout = {"connect": seconds / 2, "read": seconds, "write": seconds, "pool": seconds}
-        return httpx2.Request(
-            asked.method, url, headers=headers, content=asked.content, extensions={"timeout": timeout}
-        )
 
 
 def http_for(
@@ -366,15 +387,3 @@ def _kept_budget(slug: str, settings: HttpSettings, seconds: Seconds) -> Request
 def _budget(settings: HttpSettings, seconds: Seconds) -> RequestBudget | None:
     budget = settings.budget
     return RequestBudget(budget.requests, budget.seconds, seconds) if budget else None
-
-
-def _shown(secrets: Mapping[str, Secret]) -> dict[str, str]:
-    return {name: secret.reveal() for name, secret in secrets.items()}
-
-
-def _below(base: str, path: str) -> str:
-    return f"{base.rstrip('/')}/{path.lstrip('/')}" if path else base
-
-
-def _text(value: str | int | float | bool) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

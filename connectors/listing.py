@@ -25,11 +25,14 @@ from connectors.paths import Path
 from connectors.preview import preview
 from connectors.quarantine import reject
 from connectors.reply import Reply
+from connectors.sending import confirmed
 from connectors.steadiness import Drift, Full
 from connectors.toml import Misfit
 from connectors.values import kind_of, number
 from connectors.windows import Cursor, Since, Window, check_since
+from connectors.writing import NO_SENDER
 from schema.complaint import ComplaintRecord, Rejected
+from schema.delivery import Acknowledgement, Sender, Write
 from schema.errors import Incomplete, MappingFailure, RecordError
 from schema.ports import Clock, Page, Probe
 
@@ -125,7 +128,7 @@ class ListReader:
 
 
 class ListConnector:
-    """Implements `schema.ports.Connector` over a list.
+    """Implements `schema.ports.Connector` over a list, and `schema.delivery.Sender` by another.
 
     Args:
         manifest: the agency's file.
@@ -136,6 +139,7 @@ class ListConnector:
         fetch_one: asks for one record; None where that can't be asked: then the list is searched.
         params: of each request for a page.
         request: what `check` says it sends.
+        sender: what writes.
         now: ends the last window.
 
     Raises:
@@ -153,6 +157,7 @@ class ListConnector:
         fetch_one: FetchOne | None,
         params: Mapping[str, Any],
         request: str,
+        sender: Sender = NO_SENDER,
         now: Clock = lambda: datetime.now(UTC),
     ) -> None:
         self.agency = manifest.agency()
@@ -161,6 +166,17 @@ class ListConnector:
         self._lookback = manifest.poll.lookback
         self._mapper = Mapper(manifest)
         self._cursor = Cursor(settings.since, ZoneInfo(manifest.time_zone)) if settings.since else None
+        self._sender, self._confirms = sender, manifest.writes is not None and manifest.writes.confirm
+        self.writes, self.finds, self.settles_after = sender.writes, sender.finds, sender.settles_after
+
+    async def send(self, write: Write) -> Acknowledgement:
+        """Tells the agency, once."""
+        said = await self._sender.send(write)
+        return await confirmed(self, self.fetch, write, said) if self._confirms else said
+
+    async def find(self, write: Write) -> Acknowledgement | None:
+        """Looks for what was sent."""
+        return await self._sender.find(write)
 
     def changes(self, since: datetime | None) -> AsyncIterator[Page]:
         """All that changed since then, page by page; all there is where the file has no `since`."""

@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -27,7 +27,11 @@ from connectors.settings import LISTS, WORDS, AgencyFile, Common, HttpSettings
 from connectors.toml import Misfit, convert, line_of, lines_of
 from connectors.words import Words, read_words
 from schema.agency import Agency, ConnectorTier, StoreMode
+from schema.delivery import DeliveryKind
 from schema.errors import ConfigError
+
+#: Names of other files that may stand in the folder of agencies' files.
+NOT_AGENCIES: Final = frozenset({"routing.toml"})
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
 
@@ -43,6 +47,7 @@ class Manifest(Common, frozen=True, kw_only=True):
         settings: the table named like the kind; read it with `settings_as`.
         lines: where in the file each key stands.
         tier: what its certificate grants; see `connectors.contract.certificate`.
+        takes: kinds of writes that the agency takes; `connectors.registry.completed` knows them.
     """
 
     slug: str
@@ -53,6 +58,7 @@ class Manifest(Common, frozen=True, kw_only=True):
     settings: Mapping[str, Any] = {}
     lines: Mapping[str, int] = {}
     tier: ConnectorTier | None = None
+    takes: frozenset[DeliveryKind] = frozenset()
 
     def agency(self) -> Agency:
         """The agency as the ledger registers it."""
@@ -67,6 +73,7 @@ class Manifest(Common, frozen=True, kw_only=True):
             website=self.website,
             store=self.store,
             tier=self.tier,
+            writes=tuple(kind.value for kind in DeliveryKind if kind in self.takes),
         )
 
     def settings_as(self, into: type[Settings]) -> Settings:
@@ -148,7 +155,8 @@ def load_manifests(directory: Path) -> dict[str, Manifest]:
     """
     if not directory.is_dir():
         raise ConfigError("is not a directory of agency files", file=str(directory))
-    manifests = {path.stem: read_manifest(path) for path in sorted(directory.glob("*.toml"))}
+    files = sorted(path for path in directory.glob("*.toml") if path.name not in NOT_AGENCIES)
+    manifests = {path.stem: read_manifest(path) for path in files}
     for manifest in manifests.values():
         if manifest.parent is not None and manifest.parent not in manifests:
             raise manifest.error("no such agency here", "parent", manifests)

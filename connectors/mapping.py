@@ -35,6 +35,7 @@ from schema.complaint import (
     Reporter,
     StatusEvent,
 )
+from schema.delivery import OUR_SYSTEM
 from schema.errors import RecordError
 from schema.status import ActorRole, ComplaintStatus
 
@@ -185,7 +186,7 @@ class Mapper:
             timeline=timeline,
             follow_ups=self._follow_ups(raw),
             ratings=self._ratings(raw),
-            external_references=self._references(raw),
+            external_references=(*_ours(entry), *self._references(raw)),
         )
 
     def _status(self, entry: Entry) -> tuple[NativeStatus, ActorRole | None, ComplaintStatus]:
@@ -318,6 +319,11 @@ Dated = TypeVar("Dated", FollowUp, Disposition, Rating)
 
 def _oldest_first(found: Iterable[Dated]) -> tuple[Dated, ...]:
     return tuple(sorted(found, key=lambda entry: entry.occurred_at))
+
+
+def _ours(entry: Entry) -> Iterator[ExternalReference]:
+    if reference := entry.read("reference", key):
+        yield ExternalReference(OUR_SYSTEM, reference)
 
 
 def _reporter(entry: Entry) -> Reporter | None:

@@ -33,6 +33,7 @@ class Then(StrEnum):
     IGNORE = "ignore"
     RATE_LIMITED = "rate_limited"
     REAUTHENTICATE = "reauthenticate"
+    REFUSED = "refused"
     FAIL = "fail"
 
 
@@ -48,7 +49,7 @@ class ErrorRule(Section, frozen=True, kw_only=True):
         contains: text in the reply; case doesn't count.
         then: retry: a passing trouble. ignore: no error, there is nothing. rate_limited: leave it alone for a while.
             reauthenticate: read secrets again or fetch a new token, ask once more, else it is refused credentials.
-            fail: an error.
+            refused: the agency says no to what was written: the same again would not help. fail: an error.
         retry_after: seconds, or the JMESPath of seconds or of a date in the reply.
         message: JMESPath of the agency's own words, for the operator's log.
     """
@@ -153,6 +154,8 @@ class Outcomes:
                 return Verdict(reply, RateLimited(text, retry_after=wait))
             case Then.REAUTHENTICATE:
                 return Verdict(reply, AuthenticationFailed(text), renew=True)
+            case Then.REFUSED:  # as 422 says it, whatever status it came with
+                return Verdict(reply, HttpFailure(text, status=422))
             case Then.RETRY | Then.FAIL:
                 again = rule.then is Then.RETRY
                 return Verdict(reply, HttpFailure(text, status=reply.status, retry_after=wait, transient=again))
@@ -165,7 +168,9 @@ class Outcomes:
             refused = AuthenticationFailed(f"{place}: the agency refused our credentials")
             return Verdict(reply, refused, renew=reply.status == 401)
         if reply.status == 429 or (reply.status == 503 and wait is not None):
-            return Verdict(reply, RateLimited(place, retry_after=wait))
+            limited = RateLimited(place, retry_after=wait)
+            limited.arrived = reply.status != 429  # 503 comes from a proxy too that has lost its server on the way
+            return Verdict(reply, limited)
         return Verdict(reply, HttpFailure(place, status=reply.status, retry_after=wait))
 
 

@@ -153,5 +153,8 @@ def again(because: SourceError | None, wait: float) -> SourceError:
     """The same kind of error, for a request that was not made because of it."""
     message = f"not asked again so soon; last time: {because}"
     if isinstance(because, HttpFailure):
-        return HttpFailure(message, status=because.status, retry_after=wait)
-    return type(because)(message, retry_after=wait) if because else SourceError(message, retry_after=wait)
+        error: SourceError = HttpFailure(message, status=because.status, retry_after=wait)
+    else:
+        error = type(because)(message, retry_after=wait) if because else SourceError(message, retry_after=wait)
+    error.arrived = False
+    return error

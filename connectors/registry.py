@@ -64,15 +64,28 @@ def _loaded(point: EntryPoint, manifest: Manifest) -> object:
 
 
 def load_agencies(directory: Path) -> dict[str, Manifest]:
-    """All agencies' files of a directory, by slug, each checked to the last key, with the tier that it holds.
+    """All agencies' files of a directory, by slug, each checked to the last key, with its tier and what it takes.
 
     Raises:
         ConfigError: names the bad file.
     """
     manifests = load_manifests(directory)
-    for manifest in manifests.values():
-        check(manifest)
-    return {slug: msgspec.structs.replace(manifest, tier=tier_held(manifest)) for slug, manifest in manifests.items()}
+    found = {slug: completed(manifest) for slug, manifest in manifests.items()}
+    return {slug: msgspec.structs.replace(manifest, tier=tier_held(manifest)) for slug, manifest in found.items()}
+
+
+def completed(manifest: Manifest) -> Manifest:
+    """An agency's file, checked to the last key, with the kinds of writes that the agency takes.
+
+    Raises:
+        ConfigError: it doesn't fit.
+    """
+    kind = check(manifest)
+    if manifest.writes is None:
+        return manifest
+    if kind.takes is None:
+        raise manifest.error(f"the kind {manifest.kind} writes nothing", "writes")
+    return msgspec.structs.replace(manifest, takes=kind.takes(manifest))
 
 
 def check(manifest: Manifest) -> Kind:
@@ -85,6 +98,7 @@ def check(manifest: Manifest) -> Kind:
     manifest.settings_as(kind.settings)
     if kind.http and manifest.http is None:
         raise manifest.error("is missing", "http")
+    kind.check(manifest)
     return kind
 
 
@@ -101,6 +115,6 @@ def connect(
     Raises:
         ConfigError: the file asks for something that isn't there.
     """
-    kind = check(manifest)
+    kind, manifest = check(manifest), completed(manifest)
     client = http_for(manifest, secrets, transport=transport) if manifest.http else None
     return kind.connect(manifest, Means(secrets, client, folder))

@@ -97,6 +97,18 @@ class PrivacySettings(Section, frozen=True, kw_only=True):
     reporter_identity: bool = False
 
 
+class WritesSettings(Section, frozen=True, kw_only=True):
+    """`[writes]`: the agency takes what people write here. Without it everything for it is delivered by hand.
+
+    Attributes:
+        settles_after: seconds after which what was sent, and is not found at the agency, did not arrive.
+        confirm: whether what the agency acknowledged is read back; if it isn't there, its outcome is unknown.
+    """
+
+    settles_after: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 60.0
+    confirm: bool = False
+
+
 class DateSettings(Section, frozen=True, kw_only=True):
     """`[dates]`: `iso`, `epoch`, `epoch_ms` or strptime formats, tried in order; naive: in the agency's zone."""
 
@@ -121,6 +133,7 @@ class Common(Section, frozen=True, kw_only=True):
         poll: how often, and how far back.
         live: what is asked of the agency while somebody waits.
         privacy: whether reporters' identities are read at all.
+        writes: that and how the agency takes writes; what the kind needs for it stands in the kind's own table.
         dates: how the agency writes moments.
         fields: where in a raw record each field stands.
         timeline: the status log of a record.
@@ -147,6 +160,7 @@ class Common(Section, frozen=True, kw_only=True):
     poll: PollSettings = PollSettings()
     live: LiveSettings = LiveSettings()
     privacy: PrivacySettings = PrivacySettings()
+    writes: WritesSettings | None = None
     dates: DateSettings = DateSettings()
     fields: Fields = Fields()
     timeline: TimelineFields | None = None

@@ -8,7 +8,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import httpx2
 
@@ -21,6 +21,8 @@ for _logger in ("httpcore2", "httpx2"):
 
 #: Looks a host's addresses up: `(host, port) -> literal addresses`.
 LookUp = Callable[[str, int], Awaitable[Sequence[str]]]
+Failed = TypeVar("Failed", bound=SourceError)
+
 #: What carries requests; replaced in tests.
 Transport: TypeAlias = httpx2.AsyncBaseTransport
 
@@ -50,8 +52,30 @@ TRANSLATION: Final[tuple[tuple[type[Exception], type[SourceError], str], ...]] =
 )
 
 
+#: Where no connection came about, or none was tried: nothing was sent.
+UNSENT: Final = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.ProxyError,
+    httpx2.UnsupportedProtocol,
+    httpx2.InvalidURL,
+)
+
+
 def translate(error: Exception) -> SourceError:
     """A foreign exception in this project's words; what it says of addresses or values is left out."""
+    translated = _translated(error)
+    return unsent(translated) if isinstance(error, UNSENT) else translated
+
+
+def unsent(error: Failed) -> Failed:
+    """The same error, which says that a write certainly did not arrive."""
+    error.arrived = False
+    return error
+
+
+def _translated(error: Exception) -> SourceError:
     if any(isinstance(cause, ssl.SSLError) for cause in _causes(error)):
         return TlsFailure("the certificate or the encrypted connection is not to be trusted")
     for foreign, ours, message in TRANSLATION:
@@ -88,7 +112,7 @@ class CheckedTransport(httpx2.AsyncBaseTransport):
         host, port = request.url.host, request.url.port or (443 if request.url.scheme == "https" else 80)
         addresses = [address for address in await self._addresses(host, port) if permits(self._allowed, address)]
         if not addresses:
-            raise Unreachable(f"the host leads to no address of the {self._allowed} network; see http.network")
+            raise unsent(Unreachable(f"the host leads to no address of the {self._allowed} network; see http.network"))
         for address in addresses[:-1]:
             try:
                 return await self._inner.handle_async_request(self._pinned(request, address))
@@ -100,7 +124,7 @@ class CheckedTransport(httpx2.AsyncBaseTransport):
         try:
             return await self._look_up(host, port)
         except (OSError, UnicodeError):
-            raise Unreachable("the host's name can't be resolved") from None
+            raise unsent(Unreachable("the host's name can't be resolved")) from None
 
     def _pinned(self, request: httpx2.Request, address: str) -> httpx2.Request:
         return httpx2.Request(
@@ -115,13 +139,14 @@ class CheckedTransport(httpx2.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-def network(connections: int) -> Transport:
+def network(connections: int, *, kept: bool = True) -> Transport:
     """The network itself, without a check of addresses.
 
     Args:
         connections: open at the same time, at most.
+        kept: open after a reply, for the next request.
     """
-    limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
+    limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections if kept else 0)
     return httpx2.AsyncHTTPTransport(verify=_tls(), trust_env=False, limits=limits)
 
 

@@ -51,6 +51,9 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     """Native words, folded, and their canonical values. A status that ends in `*` is the beginning of a word.
 
     The look-ups take canonical values too: `CLOSED` means CLOSED in every agency.
+
+    Attributes:
+        spelled: words as they stand in the file, by map and folded word, for writing (`connectors.native`).
     """
 
     statuses: Mapping[str, StatusMeaning] = {}
@@ -62,10 +65,11 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     follow_up_kinds: Mapping[str, FollowUpKind] = {}
     rating_sources: Mapping[str, RatingSource] = {}
     agencies: Mapping[str, str] = {}
+    spelled: Mapping[tuple[str, str], str] = {}
 
     def over(self, defaults: Words) -> Words:
-        """These words, and the defaults' where these say nothing."""
-        return Words(**{name: {**getattr(defaults, name), **getattr(self, name)} for name in self.__struct_fields__})
+        """These words, and behind them the defaults' where these say nothing."""
+        return Words(**{name: _over(getattr(self, name), getattr(defaults, name)) for name in self.__struct_fields__})
 
     def status(self, *words: str | None) -> StatusMeaning:
         """The meaning of the first of these words that has one (a code, then a label); UNMAPPED if none has."""
@@ -115,6 +119,10 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+def _over(own: Mapping[Any, Any], defaults: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {**own, **{word: value for word, value in defaults.items() if word not in own}}
+
+
 def _look_up(words: Mapping[str, Named], values: type[Named], word: str | None) -> Named | None:
     return (words.get(fold(word)) or _canonical(values, word)) if word else None
 
@@ -140,6 +148,17 @@ def read_words(
     Raises:
         Misfit: a word twice, or a value that is not canonical.
     """
+    raws = {
+        "statuses": status,
+        "actors": status_actor,
+        "classifications": classification,
+        "categories": category,
+        "channels": channel,
+        "regions": regions,
+        "follow_up_kinds": follow_up_kind,
+        "rating_sources": rating_source,
+        "agencies": agencies,
+    }
     return Words(
         statuses=_read(status, "status", _status_meaning),
         actors=_read(status_actor, "status_actor", one_of(ActorRole)),
@@ -150,6 +169,7 @@ def read_words(
         follow_up_kinds=_read(follow_up_kind, "follow_up_kind", one_of(FollowUpKind)),
         rating_sources=_read(rating_source, "rating_source", one_of(RatingSource)),
         agencies=_read(agencies, "agencies", _like(SLUG, "prov-bali")),
+        spelled={(name, fold(word)): word for name, raw in raws.items() for word in raw or {}},
     )
 
 

@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.access.credentials import Recognise, nobody
 from gateway.cache.answers import AnswerCache
 from gateway.door import Door
 from gateway.execution.execute import Executor
@@ -64,6 +65,7 @@ def build_app(
     cache: AnswerCache | None = None,
     site: Site | None = None,
     intake: Sequence[Route] = (),
+    recognise: Recognise = nobody,
 ) -> Hub:
     """The ASGI application.
 
@@ -74,13 +76,14 @@ def build_app(
         cache: where answers are kept; None makes each of them anew.
         site: the pages for browsers; None serves programs alone.
         intake: where agencies send by themselves.
+        recognise: says who shows credentials: `gateway.access.viewers.Viewers.of`.
     """
 
     watchdog, limits = Watchdog(patience.send), limits or StreamLimits()
     door = Door(executor, metrics, cache)
-    sockets = SocketEndpoint(executor, door, origins, metrics, closing, watchdog, limits, patience)
+    sockets = SocketEndpoint(executor, door, origins, metrics, closing, watchdog, limits, patience, recognise)
     streams = StreamEndpoint(executor, metrics, closing, watchdog, limits, patience)
-    graph = GraphQLEndpoint(door, TermsBook(origins), streams, site.graphql if site else None)
+    graph = GraphQLEndpoint(door, TermsBook(origins), streams, site.graphql if site else None, recognise)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

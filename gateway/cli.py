@@ -19,8 +19,11 @@ app = App(
     help_epilogue="Settings are environment variables that begin with SIMPUL_: see docs/operations.md.",
 )
 agency = App(name="agency", help="Agencies that are plugged in, and their files.")
+delivery = App(name="delivery", help="What was written here, on its way to agencies.")
 db = App(name="db", help="The ledger's database.")
 graph = App(name="schema", help="The graph's schema.")
+audit = App(name="audit", help="What was written and refused, and the proof that nobody changed it since.")
+key = App(name="key", help="Operators' keys: who may handle complaints.")
 simulator = App(name="simulator", help="The simulated agencies, alone or of a running demo.")
 
 # Their help stands here too, since an overview loads none of them.
@@ -36,7 +39,11 @@ app.command(
     "gateway.commands.sync:sync",
     help="Read once what changed at all agencies, or at some, without serving. Exits with 1 if one can't be read.",
 )
-for group in (agency, db, graph, simulator):
+app.command(
+    "gateway.commands.route:route",
+    help="Show which agency a complaint would go to, by which rule, and what the citizen is told. Nothing is written.",
+)
+for group in (agency, audit, db, delivery, key, graph, simulator):
     app.command(group)
 agency.command(
     "gateway.commands.agency_new:new",
@@ -85,6 +92,40 @@ db.command(
 db.command(
     "gateway.commands.db:restore",
     help="Put a backup in place of the ledger. The hub must be stopped; clients learn that history was rewritten.",
+)
+audit.command(
+    "gateway.commands.audit:verify",
+    help="Verify the audit, also while the hub runs. Exits with 1 if a row was altered, deleted, moved or put in.",
+)
+audit.command("gateway.commands.audit:list_audit", name="list", help="List the audit: who did what, by ids.")
+audit.command(
+    "gateway.commands.audit:print_key",
+    name="key",
+    help="Print the public key that the audit is verified with. It may be told to anybody.",
+)
+audit.command(
+    "gateway.commands.audit:accept",
+    help="Answer for a backup that was put back without `simpul db restore`: `verify` then excuses that row.",
+)
+key.command(
+    "gateway.commands.key:create",
+    help="Make an operator's key. It is printed once, on standard output, and kept nowhere.",
+)
+key.command("gateway.commands.key:list_keys", name="list", help="List the operators' keys, without the keys.")
+key.command("gateway.commands.key:revoke", help="End a key. A running hub heeds it within 5 seconds.")
+delivery.command(
+    "gateway.commands.delivery_list:list_deliveries",
+    name="list",
+    help="List writes on their way to agencies, oldest first: those that have not come to an end, or a state.",
+)
+delivery.command(
+    "gateway.commands.delivery_list:show_delivery",
+    name="show",
+    help="Show one write on its way to an agency: everything but what it says.",
+)
+delivery.command(
+    "gateway.commands.delivery_retry:retry",
+    help="Have a REJECTED or DEAD write sent again, an UNKNOWN one looked up. Exits with 1 if it is in another state.",
 )
 graph.command(
     "gateway.commands.schema:print_schema",

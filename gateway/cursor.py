@@ -52,6 +52,13 @@ class SealedCursors:
     def open_row(self, order: ComplaintOrder, cursor: str) -> RowKey:
         return _row.decode(self._open(cursor, _kind_of(order)))
 
+    def seal_delivery(self, seq: int) -> str:
+        return self._seal(_SEQ.pack(seq), [b"delivery"])
+
+    def open_delivery(self, cursor: str) -> int:
+        seq: int = _SEQ.unpack(self._open(cursor, [b"delivery"]))[0]
+        return seq
+
     def _seal(self, plain: bytes, kind: list[bytes]) -> str:
         return urlsafe_b64encode(self._cipher.encrypt(plain, _buffers(kind))).decode().rstrip("=")
 

@@ -131,7 +131,8 @@ class Door:
     def rejection(self, rejected: Rejected, terms: Terms) -> Reply:
         """The reply to what is no GraphQL request."""
         self._metrics.answered("http", "unknown", "refused")
-        content = orjson.dumps(refusal([GraphQLError(str(rejected))]).body())
+        extensions = {"code": rejected.code} if rejected.code is not None else None
+        content = orjson.dumps(refusal([GraphQLError(str(rejected), extensions=extensions)]).body())
         more = [(name.encode(), value.encode()) for name, value in rejected.headers.items()]
         return Reply(rejected.status, [terms.type, *terms.headers, _NO_STORE, *more], content)
 

@@ -12,6 +12,7 @@ head is only taken once uvicorn's own parser has accepted it as a request that c
 from __future__ import annotations
 
 import asyncio
+import re
 from functools import partial
 from typing import Any
 
@@ -29,6 +30,8 @@ _LINE = b"POST /graphql HTTP/1.1\r\n"
 _LONGEST, _MOST = 4_096, 1_024
 #: Bodies from this size on are not copied to stand behind their head.
 _LARGE = 16_384
+#: Whoever shows credentials goes the long way. Nor are they kept here.
+_CREDENTIALS = re.compile(rb"\r\nauthorization:", re.IGNORECASE)
 #: What these say is uvicorn's to heed.
 _NOT_PLAIN = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"http2-settings", b"trailer"})
 
@@ -68,6 +71,8 @@ class Lane:
         head = data[:end]
         plain = self._heads.get(head)
         if plain is None and head not in self._heads:
+            if _CREDENTIALS.search(head):
+                return None
             if len(self._heads) >= _MOST:
                 self._heads.clear()
             plain = self._heads[head] = self._plain(head)
@@ -93,7 +98,13 @@ class Lane:
             return None
         terms = self._terms.of(seen.headers)
         length = int(lengths[0])
-        if not seen.complete or not 0 < length <= MAX_BODY or not terms.plain or not parser.should_keep_alive():
+        if (
+            terms.authorization is not None
+            or not seen.complete
+            or not 0 < length <= MAX_BODY
+            or not terms.plain
+            or not parser.should_keep_alive()
+        ):
             return None
         return Plain(length, terms)
 

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import ClassVar
 from urllib.parse import parse_qsl
 
+import structlog
 from starlette.types import Receive, Scope, Send
 
+from gateway.access.credentials import Recognise, Unauthenticated, nobody
 from gateway.door import MAX_BODY, Door, Live, not_modified
 from gateway.execution.request import request_of_address, request_of_body
 from gateway.negotiation import wants_page
@@ -15,6 +17,10 @@ from gateway.reply import Headers, Reply
 from gateway.stream.response import ClientLeft, StreamEndpoint, last_event_id
 from gateway.stream.sse import FINISHED
 from gateway.terms import Rejected, Terms, TermsBook
+from schema.errors import SimpulError
+from schema.query import Viewer
+
+log = structlog.get_logger(__name__)
 
 #: What a person's browser is shown, from the request's scope and the headers to add.
 Page = Callable[[Scope, Headers], Reply]
@@ -24,19 +30,32 @@ class GraphQLEndpoint:
     """The ASGI application at `/graphql` for HTTP.
 
     A request whose answer is at hand passes through here and `Door.now`, and makes no objects on its way.
+
+    Args:
+        recognise: says who shows credentials.
     """
 
     methods: ClassVar[str] = "GET, HEAD, POST, OPTIONS"
 
-    def __init__(self, door: Door, terms: TermsBook, streams: StreamEndpoint, page: Page | None = None) -> None:
+    def __init__(
+        self,
+        door: Door,
+        terms: TermsBook,
+        streams: StreamEndpoint,
+        page: Page | None = None,
+        recognise: Recognise = nobody,
+    ) -> None:
         self.door = door
         self.terms = terms
         self._streams = streams
         self._page = page
+        self._recognise = recognise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         terms = self.terms.of(scope["headers"])
         try:
+            if terms.authorization is not None:
+                terms.viewer = await self._viewer(terms.authorization)
             reply = await self._reply(terms, scope, receive)
         except ClientLeft:
             return
@@ -47,6 +66,17 @@ class GraphQLEndpoint:
             reply = self.door.rejection(rejected, terms)
         await send(reply.start)
         await send(reply.content)
+
+    async def _viewer(self, authorization: str) -> Viewer:
+        try:
+            return await self._recognise(authorization)
+        except Unauthenticated:
+            bearer = {"www-authenticate": 'Bearer error="invalid_token"'}
+            raise Rejected(401, "These credentials are not valid.", code="UNAUTHENTICATED", **bearer) from None
+        except SimpulError as error:
+            log.warning("access.unknown", error=repr(error))
+            again = {"retry-after": "5"}
+            raise Rejected(503, "Who is asking can't be found out just now.", code="OVERLOADED", **again) from error
 
     async def _reply(self, terms: Terms, scope: Scope, receive: Receive) -> Reply:
         method = scope["method"]

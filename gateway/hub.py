@@ -7,26 +7,33 @@ import gc
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 
 import msgspec
 
+from connectors.download import Downloader
 from connectors.manifest import Manifest
 from connectors.secrets import Resolve
+from gateway.access.viewers import Viewers
 from gateway.app import Hub, build_app
+from gateway.attachments import AttachmentEndpoint, Attachments, Limits
 from gateway.cache.answers import AnswerCache
 from gateway.cache.freshness import Freshness
 from gateway.cache.memory import Memory
 from gateway.cache.shared import SharedAnswers
 from gateway.connection import Connection
 from gateway.cursor import SealedCursors, key_from_file, key_from_secret
+from gateway.duplicates import suggest
 from gateway.execution.execute import Executor
 from gateway.fastlane import Lane
 from gateway.health import Health
 from gateway.holidays import indonesian_holidays
 from gateway.intake.files import Drops
 from gateway.intake.webhooks import Webhooks
-from gateway.ledger.database import open_database
+from gateway.keyring import Keyring
+from gateway.ledger.audit import open_audit
+from gateway.ledger.database import Database, Dialect, open_database
 from gateway.ledger.freshness import open_freshness
 from gateway.ledger.migrate import pending
 from gateway.ledger.reader import LedgerReader
@@ -35,8 +42,10 @@ from gateway.ledger.witness import Witness
 from gateway.ledger.writer import LedgerWriter, open_writer
 from gateway.live import LiveReader, SharedContents
 from gateway.origins import Origins
+from gateway.outbox.outbox import Outbox
 from gateway.pages.site import Site
 from gateway.reload import reloading
+from gateway.routing import Router, Rules
 from gateway.server import Server, listen
 from gateway.settings import Settings
 from gateway.stream.doorbell import Doorbell
@@ -49,6 +58,7 @@ from gateway.sync.agencies import Agencies
 from gateway.sync.poller import OnPage, OnReport
 from gateway.telemetry import Metrics
 from gateway.valkey import Valkey
+from gateway.writes.desk import Desk
 from schema.agency import SourceReport
 from schema.errors import MigrationsPending
 from schema.events import Position
@@ -62,8 +72,10 @@ TICK = 1.0
 
 
 class Ledger(msgspec.Struct, frozen=True):
-    """An open ledger."""
+    """An open ledger, and the keys of what is written to it."""
 
+    database: Database
+    keyring: Keyring
     reader: LedgerReader
     writer: LedgerWriter
     witness: Witness
@@ -86,14 +98,17 @@ async def open_ledger(settings: Settings, clock: Clock = utc_now) -> AsyncIterat
     """
     if await pending(settings.database):
         raise MigrationsPending("the database is older than this program; run: simpul db migrate")
+    keyring = Keyring(_key(settings))
     witness = Witness(settings.data_dir / "witness.json")
     try:
-        async with (
-            open_database(settings.database) as database,
-            open_writer(database, witness, clock) as writer,
-        ):
-            with closing(open_freshness(database)) as freshness:
-                yield Ledger(LedgerReader(database), writer, witness, freshness, Upkeep(database))
+        with open_audit(settings.data_dir, keyring, clock) as audit:
+            async with (
+                open_database(settings.database) as database,
+                open_writer(database, witness, clock, audit) as writer,
+            ):
+                with closing(open_freshness(database)) as freshness:
+                    reader, upkeep = LedgerReader(database), Upkeep(database)
+                    yield Ledger(database, keyring, reader, writer, witness, freshness, upkeep)
     finally:
         witness.close()
 
@@ -133,6 +148,7 @@ async def serve(
     secrets: Resolve,
     *,
     read_again: Callable[[], Mapping[str, Manifest]] | None = None,
+    rules: Callable[[Mapping[str, Manifest]], Rules] = lambda manifests: Rules(),
     on_started: Callable[[str], None] = lambda address: None,
     on_page: OnPage = lambda slug, page, records: None,
     on_report: OnReport = lambda report: None,
@@ -141,9 +157,16 @@ async def serve(
 
     Args:
         read_again: the agencies' files as they are by then, at each SIGHUP; without it that signal ends the process.
+        rules: for where complaints go, given the agencies' files; read again with them.
         on_started: told the hub's address once it answers.
     """
     metrics = Metrics()
+    router = Router(rules(manifests))
+
+    def files() -> Mapping[str, Manifest]:
+        found = read_again() if read_again else manifests
+        router.use(rules(found))
+        return found
 
     def count(slug: str, page: Page, records: int) -> None:
         metrics.synced(slug, read=len(page.records), rejected=len(page.rejected))
@@ -161,9 +184,9 @@ async def serve(
             await agencies.apply(manifests)
             if read_again is not None:
                 folders = settings.data_dir, settings.agencies_dir
-                await stack.enter_async_context(reloading(agencies, read_again, *folders, metrics.died))
+                await stack.enter_async_context(reloading(agencies, files, *folders, metrics.died))
             going_down = asyncio.Event()
-            hub = await build_hub(settings, ledger, agencies, metrics, going_down, valkey)
+            hub = await build_hub(settings, ledger, agencies, metrics, going_down, valkey, router)
             # The graph and the libraries stay: looking through them for garbage would hold everybody up, 100 ms a time.
             gc.collect()
             gc.freeze()
@@ -192,7 +215,14 @@ async def build_hub(
     metrics: Metrics,
     closing: asyncio.Event,
     valkey: Valkey | None,
+    router: Router | None = None,
 ) -> Hub:
+    """Puts a hub together.
+
+    Args:
+        router: None routes without rules of an operator's.
+    """
+
     def looked(head: Position, sources: Mapping[str, SourceReport]) -> None:
         ledger.witness.saw(head)
         metrics.ledger(head, sources)
@@ -206,12 +236,57 @@ async def build_hub(
     key = _key(settings)
     cursors = SealedCursors(key)
 
+    live = LiveReader(agencies, ledger.reader, _shared_contents(key, valkey))
+    attachments = Attachments(
+        settings.data_dir / "attachments",
+        Downloader(),
+        ledger.reader,
+        utc_now,
+        base_url=settings.public_url or "",
+        limits=Limits(max_bytes=settings.attachment_mb * 2**20),
+    )
+    viewers = Viewers(ledger.database, ledger.keyring, utc_now)
+    desk = Desk(
+        reader=ledger.reader,
+        writer=ledger.writer,
+        keyring=ledger.keyring,
+        clock=utc_now,
+        rules=agencies.rules,
+        router=router or Router(Rules()),
+        attachments=attachments,
+        keeps_identity=agencies.keeps_identity,
+        live=live,
+    )
+    outbox = Outbox(
+        agencies=agencies,
+        reader=ledger.reader,
+        writer=ledger.writer,
+        keyring=ledger.keyring,
+        clock=utc_now,
+        metrics=metrics,
+        files=attachments,
+        alone=ledger.database.dialect is Dialect.SQLITE,
+    )
+
     def context(viewer: Viewer, snapshot: Snapshot) -> Context:
-        return Context(viewer=viewer, snapshot=snapshot, cursors=cursors, clock=utc_now, feed=feed, on_ahead=begin_anew)
+        return Context(
+            viewer=viewer,
+            snapshot=snapshot,
+            cursors=cursors,
+            clock=utc_now,
+            feed=feed,
+            on_ahead=begin_anew,
+            desk=desk,
+            suggest=partial(suggest, snapshot),
+        )
 
     ledger.writer.on_commit(doorbell.ring)
-    live = LiveReader(agencies, ledger.reader, _shared_contents(key, valkey))
-    works = background(ledger, watch, agencies) | {"live": live.run}
+    ledger.writer.on_commit(outbox.ring)
+    works = background(ledger, watch, agencies) | {
+        "live": live.run,
+        "outbox": outbox.run,
+        "attachments": attachments.run,
+    }
     if valkey is not None:
         relay = Relay(valkey, watch.look)
         ledger.writer.on_commit(lambda head: relay.tell())
@@ -236,7 +311,12 @@ async def build_hub(
         limits=StreamLimits(settings.streams_per_socket, settings.streams_per_client, settings.streams),
         cache=_cache(settings, ledger, key, valkey),
         site=Site() if settings.pages else None,
-        intake=[*Webhooks(agencies, ledger.writer, metrics, utc_now).routes(), *Drops(agencies).routes()],
+        intake=[
+            *Webhooks(agencies, ledger.writer, metrics, utc_now).routes(),
+            *Drops(agencies).routes(),
+            *AttachmentEndpoint(attachments.shelf, ledger.reader, viewers.of).routes(),
+        ],
+        recognise=viewers.of,
     )
 
 

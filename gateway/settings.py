@@ -48,6 +48,20 @@ class Settings(BaseSettings):
         repr=False,
     )
     agencies_dir: Path = Field(default=Path("agencies"), description="Folder of the agencies' files, one TOML each.")
+    routing_file: Path | None = Field(
+        default=None,
+        description="Rules for where complaints go that are written here (docs/routing.md). "
+        "Default: `routing.toml` in the folder of agencies' files, if there is one.",
+    )
+    public_url: str | None = Field(
+        default=None,
+        pattern="^https?://[^?#]+$",
+        description="The hub's address as clients reach it, `https://simpul.example.go.id`: attachments are linked "
+        "to it. Default: attachments have no address.",
+    )
+    attachment_mb: int = Field(
+        default=10, ge=1, le=100, description="Megabytes of one file that a write may bring by address."
+    )
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -126,6 +140,12 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """Address of the ledger."""
         return self.database_url or f"sqlite://{self.data_dir / 'simpul.db'}"
+
+    @property
+    def routing(self) -> Path | None:
+        """The rules for where complaints go; None where there are none."""
+        usual = self.agencies_dir / "routing.toml"
+        return self.routing_file or (usual if usual.is_file() else None)
 
     @property
     def key_file(self) -> Path:

@@ -22,7 +22,9 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.settings import LogFormat, LogLevel
 from schema.agency import SourceReport, SourceState
+from schema.delivery import DeliveryKind, DeliveryQueue, DeliveryState
 from schema.events import Position
+from schema.ports import Clock
 
 #: Seconds; the hub answers most queries within the first three.
 LATENCIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -57,6 +59,11 @@ class Metrics:
         )
         self._deaths = self._counter("task_deaths", "Background tasks that died and were started again.", "task")
         self._valkey = self._gauge("valkey_up", "1 while the shared server answers.")
+        self._deliveries = self._counter(
+            "deliveries", "Moves of writes to agencies, by the state that they came to.", "agency", "kind", "state"
+        )
+        self._queues = _Queues()
+        self.registry.register(self._queues)
         for result in ("hit", "miss"):
             self._documents[result,] = 0
 
@@ -121,6 +128,14 @@ class Metrics:
     def died(self, task: str) -> None:
         """A background task died."""
         self._deaths.labels(task).inc()
+
+    def delivery(self, agency: str, kind: DeliveryKind, state: DeliveryState) -> None:
+        """A write to an agency came to a state, by this hub's work."""
+        self._deliveries.labels(agency, kind.value, state.value).inc()
+
+    def queues(self, queues: Mapping[str, DeliveryQueue], clock: Clock) -> None:
+        """What waits for each agency that anything waits for; ages are taken by `clock` when the page is read."""
+        self._queues.saw(queues, clock)
 
     def ledger(self, head: Position, sources: Mapping[str, SourceReport]) -> None:
         """How far the ledger is and how the agencies are."""
@@ -197,6 +212,34 @@ class _CacheCollector(Collector):
         yield answers
         yield GaugeMetricFamily("simpul_cache_entries", "Answers in memory.", value=state.entries)
         yield GaugeMetricFamily("simpul_cache_bytes", "Bytes that they take.", value=state.bytes)
+
+
+class _Queues(Collector):
+    """What waited for each agency when it was last looked at; how old that is, now."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, DeliveryQueue] = {}
+        self._clock: Clock | None = None
+
+    def saw(self, queues: Mapping[str, DeliveryQueue], clock: Clock) -> None:
+        # An agency whose queue is empty stays, with nothing: a series that ends looks like one that stands still.
+        self._seen = {**dict.fromkeys(self._seen, DeliveryQueue()), **queues}
+        self._clock = clock
+
+    def collect(self) -> Iterator[Metric]:
+        waiting = GaugeMetricFamily("simpul_delivery_queue", "Writes that wait for an agency.", labels=["agency"])
+        age = GaugeMetricFamily("simpul_delivery_queue_age_seconds", "Age of the oldest.", labels=["agency"])
+        dead = GaugeMetricFamily("simpul_dead_deliveries", "Writes that were given up.", labels=["agency"])
+        for agency, queue in self._seen.items():
+            waiting.add_metric([agency], queue.waiting)
+            age.add_metric([agency], self._age(queue))
+            dead.add_metric([agency], queue.dead)
+        yield from (waiting, age, dead)
+
+    def _age(self, queue: DeliveryQueue) -> float:
+        if self._clock is None or queue.oldest_queued_at is None:
+            return 0.0
+        return max((self._clock() - queue.oldest_queued_at).total_seconds(), 0.0)
 
 
 class MetricsEndpoint:

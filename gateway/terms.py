@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 from gateway.compression import IDENTITY, PAYS, coding
@@ -23,11 +24,12 @@ _MOST, _LONGEST = 1_024, 2_048
 
 
 class Rejected(Exception):
-    """An HTTP request that is not a GraphQL request: what to answer."""
+    """An HTTP request that is not a GraphQL request, or nobody's: what to answer. `code` for `extensions.code`."""
 
-    def __init__(self, status: int, message: str, **headers: str) -> None:
+    def __init__(self, status: int, message: str, *, code: str | None = None, **headers: str) -> None:
         super().__init__(message)
         self.status = status
+        self.code = code
         self.headers = headers
 
 
@@ -43,15 +45,17 @@ class Terms:
         shape: two terms of one shape get the same reply to the same question.
         acceptable: the client takes what is sent in one piece.
         plain: nor is anything wrong with a body under these terms.
+        authorization: the credentials that were shown, if any; until they are recognised, `viewer` is the public.
     """
 
     __slots__ = (
-        "_kind", "_large", "_media", "_packed", "_small", "accept", "acceptable", "headers", "media", "only_stream",
-        "plain", "shape", "stream", "type", "viewer",
+        "_kind", "_large", "_media", "_packed", "_small", "accept", "acceptable", "authorization", "headers", "media",
+        "only_stream", "plain", "shape", "stream", "type", "viewer",
     )  # fmt: skip
 
     def __init__(self, given: dict[bytes, bytes], origins: Origins) -> None:
         self.viewer: Viewer = PUBLIC
+        self.authorization: str | None = None
         self.accept = _text(given, b"accept") or ""
         self._media = negotiate(self.accept)
         self.stream = _FRAMINGS.get(negotiate_stream(self.accept))
@@ -67,6 +71,12 @@ class Terms:
         self.shape = f"{self.only_stream} {self.media} {self._small} {self._large} {allowed}"
         self.acceptable = self._media is not None and self._large is not None
         self.plain = self.acceptable and is_json(self._kind) and self._packed == IDENTITY
+
+    def showing(self, authorization: str) -> Terms:
+        """These, with credentials."""
+        terms = copy.copy(self)
+        terms.authorization = authorization
+        return terms
 
     def coding(self, size: int) -> str:
         """The content coding of an answer of so many bytes."""
@@ -92,7 +102,7 @@ class Terms:
 
 
 class TermsBook:
-    """Terms by the values of the headers that count."""
+    """Terms by the values of the headers that count. Credentials are never among what is kept."""
 
     def __init__(self, origins: Origins) -> None:
         self._origins = origins
@@ -109,7 +119,10 @@ class TermsBook:
             get(b"accept"), get(b"accept-encoding"), get(b"content-type"), get(b"origin"), get(b"content-encoding"),
         )  # fmt: skip
         terms = self._kept.get(values)
-        return self._made(values, given) if terms is None else terms
+        if terms is None:
+            terms = self._made(values, given)
+        authorization = get(b"authorization")
+        return terms if authorization is None else terms.showing(authorization.decode("latin-1"))
 
     def _made(self, values: tuple[bytes | None, ...], given: dict[bytes, bytes]) -> Terms:
         terms = Terms(given, self._origins)

@@ -54,6 +54,7 @@ class SourceErrorCode(StrEnum):
     PAGING_LOOP = "PAGING_LOOP"
     INCOMPLETE = "INCOMPLETE"
     MAPPING = "MAPPING"
+    REJECTED = "REJECTED"
     OTHER = "OTHER"
 
 

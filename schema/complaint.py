@@ -6,6 +6,7 @@ All moments are aware `datetime`s in UTC; texts are already redacted when they r
 from __future__ import annotations
 
 import hashlib
+import secrets
 from base64 import b32encode
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -244,6 +245,39 @@ class ComplaintRecord(Told, frozen=True, kw_only=True):
     timeline: tuple[StatusEvent, ...] | None = None
 
 
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry that was written here and is taken to the agency.
+
+    Attributes:
+        delivery: id of the delivery that takes it.
+        list: `timeline`, `follow_ups`, `dispositions` or `ratings`.
+        entry: index into that list.
+        told_at: the moment by which the agency tells the same entry, once it does. Until then what the agency says is
+            older than the entry, unless its delivery was REJECTED and the entry undone.
+        undone: the agency said no to it, or it is the move that took such a one back: it will never be told.
+    """
+
+    delivery: str
+    list: str
+    entry: int
+    told_at: datetime | None = None
+    undone: bool = False
+
+
+class Routed(msgspec.Struct, frozen=True, kw_only=True):
+    """How a complaint that was written here found its agency.
+
+    Attributes:
+        agency: slug.
+        rule: name of the rule; `national` for the last door, `transfer` where an officer forwarded it.
+        explanation: for the citizen, by language (`schema.query.Language`).
+    """
+
+    agency: str
+    rule: str
+    explanation: dict[str, str] = {}
+
+
 class Complaint(Told, frozen=True, kw_only=True):
     """One complaint as the ledger keeps it: the graph's `Complaint`, field by field.
 
@@ -258,6 +292,9 @@ class Complaint(Told, frozen=True, kw_only=True):
             by index; `by_time` gives the order of things.
         clocks: in the order they started.
         synced_at: when the hub last saw it at the agency; None until then.
+        routing: None for records that were not written here. One that was keeps its number, its moment of receipt and
+            its flags, whatever the agency tells of them.
+        sent: entries that were written here, oldest first.
         days_to_first_follow_up, days_to_close: working days from receipt; None until it happened.
     """
 
@@ -275,6 +312,8 @@ class Complaint(Told, frozen=True, kw_only=True):
     clocks: tuple[SlaClock, ...] = ()
     days_to_first_follow_up: float | None = None
     days_to_close: float | None = None
+    routing: Routed | None = None
+    sent: tuple[Sent, ...] = ()
 
     @property
     def text(self) -> str | None:
@@ -343,6 +382,11 @@ def _key(entry: StatusEvent | FollowUp | Disposition | Rating) -> Hashable:
     if isinstance(entry, Disposition):
         return entry.occurred_at, entry.to_agency.name
     return entry.occurred_at, entry.source
+
+
+def random_id(kind: str) -> str:
+    """A new id of a node: `kind`, an underscore and 26 lower-case base32 characters of 128 random bits."""
+    return f"{kind}_" + b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
 
 
 def complaint_id(agency: str, native_id: str, generation: int = 0) -> str:

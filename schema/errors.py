@@ -12,6 +12,7 @@ SimpulError
 │   ├── PagingLoop           the same page came twice
 │   ├── Incomplete           suspiciously few records; nothing is deleted
 │   ├── MappingFailure       the agency's file does not fit what the agency answers
+│   ├── WriteRejected        the agency said no to a write: saying it again would not help
 │   └── SourceFailure        anything else
 ├── RecordError            one record can't be read: quarantine it, keep the others
 ├── PushError              what an agency sent can't be taken; the message is the sender's to read
@@ -56,6 +57,8 @@ class SourceError(SimpulError):
     code: ClassVar[SourceErrorCode] = SourceErrorCode.OTHER
     #: Whether trying the same request again at once may help.
     transient: bool = False
+    #: Whether a write may have arrived none the less. False only where it certainly did not.
+    arrived: bool = True
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -78,10 +81,12 @@ class TlsFailure(SourceError):
 
 class AuthenticationFailed(SourceError):
     code = SourceErrorCode.AUTHENTICATION
+    arrived = False
 
 
 class RateLimited(SourceError):
     code = SourceErrorCode.RATE_LIMITED
+    arrived = False
 
 
 class HttpFailure(SourceError):
@@ -116,6 +121,13 @@ class Incomplete(SourceError):
 
 class MappingFailure(SourceError):
     code = SourceErrorCode.MAPPING
+
+
+class WriteRejected(SourceError):
+    """The agency said no to a write."""
+
+    code = SourceErrorCode.REJECTED
+    arrived = False
 
 
 class SourceFailure(SourceError):

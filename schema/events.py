@@ -9,6 +9,8 @@ import msgspec
 
 from schema.clocks import ClockKind
 from schema.complaint import Actor, Complaint
+from schema.delivery import DeliveryState
+from schema.links import LinkKind
 from schema.status import ComplaintStatus
 
 
@@ -49,6 +51,8 @@ class EventDetail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         entry: index into the complaint's `timeline`, `follow_ups`, `dispositions` or `ratings`, by kind.
         clock: for CLOCK_BREACHED.
         changed_fields: for CORRECTED: names of the graph's fields of Complaint, camelCase.
+        link, other: for LINKED: how this complaint belongs to which other one.
+        delivery, delivery_state: for DELIVERY_CHANGED: its id, and its state right after the event.
     """
 
     from_status: ComplaintStatus | None = None
@@ -56,6 +60,10 @@ class EventDetail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     entry: int | None = None
     clock: ClockKind | None = None
     changed_fields: tuple[str, ...] = ()
+    link: LinkKind | None = None
+    other: str | None = None
+    delivery: str | None = None
+    delivery_state: DeliveryState | None = None
 
 
 class EventDraft(msgspec.Struct, frozen=True, kw_only=True):

@@ -166,6 +166,7 @@ _LABELS: dict[str, dict[str, tuple[str, str]]] = {
         "PAGING_LOOP": ("Halaman berulang", "Repeating page"),
         "INCOMPLETE": ("Data tidak lengkap", "Incomplete data"),
         "MAPPING": ("Pemetaan tidak cocok", "Mapping does not fit"),
+        "REJECTED": ("Ditolak instansi", "Refused by the agency"),
         "OTHER": ("Lainnya", "Other"),
     },
     "RegionLevel": {
@@ -314,6 +315,10 @@ _SOURCE_MESSAGES: dict[SourceErrorCode, tuple[str, str]] = {
     SourceErrorCode.MAPPING: (
         "Pengaturan instansi ini tidak sesuai dengan jawaban sistemnya; petugas perlu memeriksanya.",
         "This agency's settings don't fit what its system answers; an operator must look into it.",
+    ),
+    SourceErrorCode.REJECTED: (
+        "Sistem instansi menolak kiriman ini; petugas perlu memeriksanya.",
+        "The agency's system refused what was sent; an officer must look into it.",
     ),
     SourceErrorCode.OTHER: (
         "Data instansi tidak dapat dibaca karena gangguan.",

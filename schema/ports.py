@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
 from schema.agency import Agency, SourceErrorCode, SourceReport
 from schema.complaint import Complaint, ComplaintRecord, ContentState, Rejected
+from schema.delivery import Delivery, DeliveryFilter, DeliveryPage, DeliveryQueue
 from schema.events import Change, Event, Position
+from schema.links import Link
 from schema.query import (
     ComplaintFilter,
     ComplaintOrder,
@@ -25,6 +28,7 @@ from schema.query import (
     Viewer,
     Window,
 )
+from schema.writes import Decide, Intent, Problem, Recorded
 
 #: Tells the time; aware, UTC. Always passed in, never read from a global.
 Clock = Callable[[], datetime]
@@ -201,6 +205,30 @@ class Snapshot(Protocol):
     async def events(self, filter: EventFilter, after: int, first: int) -> EventPage:
         """The ledger after `after`, oldest first, with each complaint as it is now."""
 
+    async def deliveries(self, filter: DeliveryFilter, after: int, first: int, *, count: bool = False) -> DeliveryPage:
+        """Deliveries with a `seq` beyond `after`, oldest first: those of complaints that the viewer reported or
+        handles."""
+
+    async def deliveries_by_ids(self, ids: Sequence[str]) -> Mapping[str, Delivery]:
+        """Those of the deliveries that exist and that the viewer may see, by id."""
+
+    async def latest_deliveries(self, complaints: Sequence[str]) -> Mapping[str, Delivery]:
+        """The newest delivery of each complaint that has any and that the viewer reported or handles, by its id."""
+
+    async def queues(self) -> Mapping[str, DeliveryQueue]:
+        """What waits for each agency that anything waits for, by slug."""
+
+    async def links(self, complaints: Sequence[str]) -> Mapping[str, Sequence[Link]]:
+        """The links of these complaints, oldest first, each as seen from its complaint; those whose other end the
+        viewer can't see are left out."""
+
+    async def linked(self, complaint: str, most: int) -> Sequence[Complaint]:
+        """The complaint and every visible one that is linked to it over any number of visible ones, at most so many."""
+
+    async def neighbours(self, complaint: Complaint, days: int, most: int) -> Sequence[Complaint]:
+        """Visible complaints of the same regency (without one: of the same agency) received within so many days of
+        this one, nearest in time first; not those linked to it, nor those dismissed as its duplicates."""
+
     async def quarantine(self, agency: str, first: int) -> Sequence[Quarantined]:
         """Records of an agency that could not be read, newest first. For operators."""
 
@@ -226,15 +254,46 @@ class Writer(Protocol):
         native_ids: Sequence[str],
         decide: Callable[[Mapping[str, Complaint]], Sequence[Change]],
         rejected: Sequence[Rejected] = (),
+        references: Mapping[str, str] = MappingProxyType({}),
     ) -> Position:
         """Locks the head, reads the snapshots of `native_ids` (by native id), lets `decide` say what changes,
         appends the events with gapless seqs, stores the snapshots and the quarantine.
+
+        A record that was filed from here and whose native id is not known yet is found by its reference; its SUBMIT
+        delivery is then ACKNOWLEDGED. Records that name each other's numbers (`external_references`) are linked.
+
+        Args:
+            references: by native id, the tracking id under which the hub filed the record, as the agency tells it.
 
         `decide` is pure and quick: it runs under the lock. A cancelled caller does not cancel the write.
 
         Returns:
             The head after this transaction.
         """
+
+    async def write(self, intent: Intent, decide: Decide) -> Recorded | Problem:
+        """What somebody writes: idempotency, changes, deliveries, links and the audit of it, in one transaction.
+
+        An idempotency key that is known with the same body is answered as it was, without asking `decide`; with another
+        body it is an IdempotencyConflict. A refusal is audited too, and keeps no key.
+
+        Raises:
+            LedgerError: nothing was written, unless the connection broke during the commit. Send the same key again.
+        """
+
+    async def refuse(self, intent: Intent, problem: Problem) -> Problem:
+        """Audits a refusal that needs no look into the ledger."""
+
+    async def claim(self, agency: str, owner: str, now: datetime, lease: float, limit: int) -> Sequence[Delivery]:
+        """Takes what is due for an agency, oldest first: each is `owner`'s for `lease` seconds from `now`.
+
+        A QUEUED one becomes SENT with one attempt more, and is to be sent. An UNKNOWN one stays so and is to be looked
+        up; so is a SENT one whose lease is over, which becomes UNKNOWN. Of one complaint only the oldest that is
+        not settled is taken, and nothing behind a DEAD one or a SUBMIT that was not ACKNOWLEDGED.
+        """
+
+    async def sealed(self, delivery: str) -> bytes | None:
+        """What `Written.sealed` keeps for a delivery that is not settled."""
 
     async def report(self, report: SourceReport, harvest: bytes | None = None) -> Position:
         """Stores what an attempt to read an agency found, and (unless None) the connector's harvest state.
@@ -257,6 +316,7 @@ class Writer(Protocol):
         rejected: Sequence[Rejected],
         receipt: Receipt,
         report: SourceReport | None = None,
+        references: Mapping[str, str] = MappingProxyType({}),
     ) -> Received:
         """`change` for a push of the agency's own, once for each `receipt.id`, whichever hub it is sent to.
 
@@ -368,6 +428,14 @@ class Cursors(Protocol):
         BadCursor: not a cursor of this hub, or of another order.
         """
 
+    def seal_delivery(self, seq: int) -> str:
+        """The cursor of a delivery in the list of deliveries."""
+
+    def open_delivery(self, cursor: str) -> int:
+        """Raises:
+        BadCursor: not a cursor of this hub, or not of a delivery.
+        """
+
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """A page of an agency's records, each parsed alone.
@@ -430,7 +498,7 @@ class Connector(Protocol):
         """Ends connections. Nothing of the connector may be used afterwards."""
 
 
-class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+class Push(msgspec.Struct, frozen=True, kw_only=True):
     """A push that is authentic, its records parsed one by one, in their order.
 
     Attributes:
@@ -463,7 +531,7 @@ class Receiver(Protocol):
             Unsigned: it is not authentic.
         """
 
-    def receive(self, id: str, body: bytes) -> Delivery:
+    def receive(self, id: str, body: bytes) -> Push:
         """What an authentic push holds.
 
         Raises:

@@ -31,15 +31,20 @@ class Viewer(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         agencies: slugs of the agencies whose complaints the viewer handles.
+        complaints: ids of the complaints that a REPORTER's token opens.
+        credential: names the credential in the audit and keeps idempotency keys apart: `public`, `key:<id>`,
+            `reporter:<hash>`. Never the credential itself.
     """
 
     role: Role = Role.PUBLIC
     agencies: tuple[str, ...] = ()
+    complaints: tuple[str, ...] = ()
+    credential: str = "public"
     name: str | None = None
     expires_at: datetime | None = None
 
 
-#: The only viewer there is so far.
+#: Whoever shows no credentials.
 PUBLIC = Viewer()
 
 

@@ -12,12 +12,13 @@ import msgspec
 
 from schema.complaint import FollowUpKind
 from schema.status import MOVES, ActorRole, ComplaintStatus
-from simulators.case import ACTORS, Case, Move
+from simulators.case import ACTORS, Case, Filed, Move
 from simulators.content import story
 from simulators.dialect import Dialect
 from simulators.dice import dice, seed_of
 from simulators.journal import Entry, Journal
-from simulators.population import POPULATIONS, newcomer, populate
+from simulators.population import POPULATIONS, filed_case, newcomer, populate
+from simulators.writings import Writings
 
 S = ComplaintStatus
 Now = Callable[[], float]
@@ -83,8 +84,12 @@ class Agency:
         self.introduced = asyncio.Event()
         self.healed = asyncio.Event()
         self.healed.set()
+        #: Seconds after which `answer-late` and `commit-late` answer.
+        self.lateness = 12.0
+        self.writings = Writings()
         self.cases = populate(dialect.slug, seed=seed, anchor=anchor, states=dialect.states, count=count)
         self._ids: dict[str, int] = {}
+        self._free = max((case.number for case in self.cases), default=0) + 1
         self._places = {case.number: place for place, case in enumerate(self.cases)}
         # Places of cases, oldest change first: a move takes its case out and puts it at the end.
         self._changed = dict.fromkeys(sorted(range(len(self.cases)), key=lambda i: self.cases[i].updated))
@@ -92,6 +97,77 @@ class Agency:
         self._rendered: dict[int, bytes] = {}
         for entry in journal.read() if journal else ():
             self._replay(entry)
+
+    # ------------------------------------------------------------- being written to
+
+    def file(self, filed: Filed) -> Case:
+        """Makes a case of what somebody wrote, each time it is written. `lose` gives a number to nothing."""
+        entry = Entry(self._free, self._tick(), filed=filed, lost=self.fault == "lose")
+        self._keep(entry)
+        return self._filed(entry)
+
+    def write(
+        self,
+        native_id: str,
+        *,
+        to: ComplaintStatus | None = None,
+        actor: ActorRole = ActorRole.AGENCY,
+        note: str | None = None,
+        unit: str | None = None,
+        not_authority: bool = False,
+        follow_up: FollowUpKind | None = None,
+        content: str | None = None,
+        is_confidential: bool = False,
+        score: int | None = None,
+        reference: str | None = None,
+    ) -> int | None:
+        """Adds what somebody wrote to a case, as often as it is written: a status, a handing-over, an answer, stars.
+
+        Args:
+            to: any state that the dialect has a word for; without one the status stays as it is.
+            unit: who it is handed to; `to` is then DISPOSED.
+            content: of the follow-up, or the comment on the stars.
+
+        Returns:
+            The place of the case; None if there is none.
+        """
+        place = self.find(native_id)
+        if place is None or self.fault == "lose":
+            return place
+        case = self.cases[place]
+        quiet = to is None and unit is None
+        move = Move(
+            case.status if quiet else to or S.DISPOSED,
+            self._tick(),
+            actor,
+            follow_up,
+            disposes=unit is not None,
+            written=True,
+            note=note,
+            unit=unit,
+            not_authority=not_authority,
+            quiet=quiet,
+            content=content,
+            is_confidential=is_confidential,
+            score=score,
+            reference=reference,
+        )
+        self._keep(Entry(case.number, move.at, move))
+        self._apply(place, move)
+        return place
+
+    def _filed(self, entry: Entry) -> Case:
+        assert entry.filed is not None
+        case = filed_case(self.slug, seed=self._seed, number=entry.number, at=entry.at, filed=entry.filed)
+        self._free = max(self._free, entry.number + 1)
+        if not entry.lost:
+            self._admit(case)
+            self.writings.note(entry.filed.reference, self.dialect.native_id(case))
+        return case
+
+    def _keep(self, entry: Entry) -> None:
+        if self._journal:
+            self._journal.append(entry)
 
     # ------------------------------------------------------------- reading
 
@@ -117,9 +193,14 @@ class Agency:
 
     def find(self, native_id: str) -> int | None:
         """The place of the case with this id."""
-        if len(self._ids) < len(self.cases):
-            self._ids = {self.dialect.native_id(case): place for place, case in enumerate(self.cases)}
+        for place in range(len(self._ids), len(self.cases)):
+            self._ids[self.dialect.native_id(self.cases[place])] = place
         return self._ids.get(native_id)
+
+    def referred(self, reference: str) -> list[int]:
+        """The places of the cases that were written with this reference, or have such an entry, the oldest first."""
+        found = (self.find(native_id) for native_id in dict.fromkeys(self.writings.of(reference)))
+        return [place for place in found if place is not None]
 
     def record(self, place: int) -> bytes:
         """A case as the dialect tells it."""
@@ -196,8 +277,7 @@ class Agency:
         actor = ActorRole.REPORTER if before is S.CLOSED else rng.choice(ACTORS[after])
         reply = _REPLY_AT.get(after) if not plain and rng.random() < 0.7 else None
         move = Move(after, self._tick(), actor, reply, after is S.DISPOSED and not plain)
-        if self._journal:
-            self._journal.append(Entry(case.number, move.at, move))
+        self._keep(Entry(case.number, move.at, move))
         self._apply(place, move)
         return Moved(self.dialect.native_id(case), self.dialect.tracking_id(case), before, after, move.at)
 
@@ -212,13 +292,14 @@ class Agency:
         return max(self.clock(), self.last_change)
 
     def _arrive(self) -> None:
-        case = newcomer(self.slug, seed=self._seed, number=max(self._places) + 1, at=self._tick())
-        if self._journal:
-            self._journal.append(Entry(case.number, case.submitted))
+        case = newcomer(self.slug, seed=self._seed, number=self._free, at=self._tick())
+        self._keep(Entry(case.number, case.submitted))
         self._admit(case)
 
     def _replay(self, entry: Entry) -> None:
-        if entry.move is None:
+        if entry.filed is not None:
+            self._filed(entry)
+        elif entry.move is None:
             self._admit(newcomer(self.slug, seed=self._seed, number=entry.number, at=entry.at))
         else:
             self._apply(self._places[entry.number], entry.move)
@@ -227,6 +308,7 @@ class Agency:
         place = len(self.cases)
         self.cases.append(case)
         self._places[case.number] = place
+        self._free = max(self._free, case.number + 1)
         self._changed[place] = None
         self._open.add(place)
         self._tell(place)
@@ -236,6 +318,8 @@ class Agency:
         case.moves = (*case.moves, move)
         self._changed[place] = self._changed.pop(place)
         self._rendered.pop(place, None)
+        if move.written:
+            self.writings.note(move.reference, self.dialect.native_id(case))
         (self._open.discard if move.to in _OVER else self._open.add)(place)
         self._tell(place)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import random
+from datetime import date
 
 import msgspec
 
-from schema.complaint import FollowUpKind
+from schema.complaint import Channel, Classification, FollowUpKind
 from schema.status import ActorRole, ComplaintStatus
 from simulators.dice import dice
 from simulators.matters import MATTERS, Matter
@@ -17,13 +18,67 @@ DAY = 86_400
 
 
 class Move(msgspec.Struct, array_like=True, frozen=True):
-    """A step that was taken while the simulator ran. `at` in seconds since 1970."""
+    """Something that was done to a case while the simulator ran. `at` in seconds since 1970.
+
+    Attributes:
+        written: it was written through the agency's API; then the rest may be set.
+        unit: who it was handed to, in place of the usual one.
+        quiet: the status stayed as it was: no entry of the log.
+        score: stars, by the citizen.
+        reference: key of this in the system that wrote it.
+    """
 
     to: ComplaintStatus
     at: int
     actor: ActorRole
     follow_up: FollowUpKind | None = None
     disposes: bool = False
+    written: bool = False
+    note: str | None = None
+    unit: str | None = None
+    not_authority: bool = False
+    quiet: bool = False
+    content: str | None = None
+    is_confidential: bool = False
+    score: int | None = None
+    reference: str | None = None
+
+
+class FiledFile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A file that came with a complaint; the simulator keeps no bytes. `size` in bytes."""
+
+    name: str
+    type: str = "application/octet-stream"
+    size: int = 0
+
+
+class Filed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A complaint that was written through the agency's API, in place of what seeds would tell.
+
+    Attributes:
+        matter: a key of `simulators.matters`, for instance `jalan`.
+        region: Kemendagri code, as far as it is known.
+        reference: key of the complaint in the system that wrote it.
+    """
+
+    title: str
+    text: str
+    matter: str = "lain"
+    region: str | None = None
+    address: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    incident: date | None = None
+    channel: Channel = Channel.WEBSITE
+    classification: Classification = Classification.PENGADUAN_TIDAK_BERKADAR_PENGAWASAN
+    is_anonymous: bool = False
+    is_confidential: bool = False
+    name: str = ""
+    phone: str = ""
+    email: str = ""
+    tags: tuple[str, ...] = ()
+    files: tuple[FiledFile, ...] = ()
+    reference: str | None = None
 
 
 class Case(msgspec.Struct, kw_only=True):
@@ -40,6 +95,7 @@ class Case(msgspec.Struct, kw_only=True):
         forwarded: sent on to a system of a higher level.
         origin: its number at kab-tangerang, if it came from there.
         moves: what happened since.
+        filed: what was written through the API, if it came that way.
     """
 
     number: int
@@ -55,6 +111,12 @@ class Case(msgspec.Struct, kw_only=True):
     forwarded: bool = False
     origin: int | None = None
     moves: tuple[Move, ...] = ()
+    filed: Filed | None = None
+
+    @property
+    def steps_since(self) -> list[Move]:
+        """The moves that stand in the status log."""
+        return [move for move in self.moves if not move.quiet]
 
     @property
     def status(self) -> ComplaintStatus:
@@ -62,7 +124,8 @@ class Case(msgspec.Struct, kw_only=True):
 
     @property
     def actor(self) -> ActorRole:
-        return self.moves[-1].actor if self.moves else self.outcome[1]
+        since = self.steps_since
+        return since[-1].actor if since else self.outcome[1]
 
     @property
     def updated(self) -> int:
@@ -82,6 +145,7 @@ class Step(msgspec.Struct, frozen=True):
     note: str | None = None
     unit: str | None = None
     not_authority: bool = False
+    reference: str | None = None
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -91,6 +155,7 @@ class Reply(msgspec.Struct, frozen=True):
     at: int
     content: str
     is_confidential: bool = False
+    reference: str | None = None
 
 
 #: States on the way to each state, in the order they come; more than one way is possible.
@@ -197,8 +262,12 @@ def steps(case: Case) -> list[Step]:
     path = rng.choice(_paths(case.outcome[0], case.forwarded))
     times = _times(rng, case.submitted, case.settled, len(path))
     log = [_step(rng, case, path, times, position) for position in range(len(path))]
-    log += [Step(move.to, move.at, move.actor, None, case.about.unit if move.disposes else None) for move in case.moves]
-    return log
+    return log + [_taken(case, move) for move in case.steps_since]
+
+
+def _taken(case: Case, move: Move) -> Step:
+    unit = (move.unit or case.about.unit) if move.disposes else None
+    return Step(move.to, move.at, move.actor, move.note, unit, move.not_authority, move.reference)
 
 
 @functools.cache
@@ -236,7 +305,7 @@ def _step(rng: random.Random, case: Case, path: tuple[ComplaintStatus, ...], tim
 def replies(case: Case, log: list[Step]) -> list[Reply]:
     """The follow-ups that belong to a status log, oldest first."""
     rng = dice(case.course ^ 0x5EED)
-    seeded = len(log) - len(case.moves)
+    seeded = len(log) - len(case.steps_since)
     found: list[Reply] = []
     for step in log[:seeded]:
         kind = _KIND_AT.get(step.status)
@@ -247,8 +316,13 @@ def replies(case: Case, log: list[Step]) -> list[Reply]:
     if len(found) > 1 and rng.random() < 0.4:
         middle = (found[0].at + found[1].at) // 2
         found.insert(1, _reply(rng, FollowUpKind.PROGRESS, middle))
-    found += [_reply(dice(case.course ^ m.at), m.follow_up, m.at) for m in case.moves if m.follow_up is not None]
-    return found
+    return found + [_since(case, move.follow_up, move) for move in case.moves if move.follow_up is not None]
+
+
+def _since(case: Case, kind: FollowUpKind, move: Move) -> Reply:
+    if move.content is None:
+        return _reply(dice(case.course ^ move.at), kind, move.at)
+    return Reply(kind, move.at, move.content, move.is_confidential, move.reference)
 
 
 def _reply(rng: random.Random, kind: FollowUpKind, at: int) -> Reply:

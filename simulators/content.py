@@ -9,10 +9,10 @@ import msgspec
 
 from schema.complaint import Channel, Classification, RatingSource
 from schema.status import ActorRole, ComplaintStatus
-from simulators.case import Case, Reply, Step, replies, steps
+from simulators.case import Case, Filed, Reply, Step, replies, steps
 from simulators.dice import dice
 from simulators.matters import Matter
-from simulators.places import Place, places
+from simulators.places import Place, place_at, places
 
 
 class Stars(msgspec.Struct, frozen=True):
@@ -120,7 +120,36 @@ _COMMENTS = ("Cepat ditangani.", "Lumayan, tetapi lama.", "Belum tuntas.", "Petu
 
 
 def story(case: Case) -> Story:
-    """All of a case, told anew from its seeds."""
+    """All of a case, told anew from its seeds, or as it was written."""
+    return _seeded(case) if case.filed is None else _written(case, case.filed)
+
+
+def _written(case: Case, filed: Filed) -> Story:
+    log = steps(case)
+    return Story(
+        case=case,
+        title=filed.title,
+        text=filed.text,
+        edited=None,
+        place=place_at(filed.region, case.area),
+        address=filed.address,
+        latitude=filed.latitude,
+        longitude=filed.longitude,
+        name=filed.name,
+        phone=filed.phone,
+        email=filed.email,
+        channel=filed.channel,
+        classification=filed.classification,
+        tags=filed.tags,
+        incident=filed.incident or datetime.fromtimestamp(case.submitted, UTC).date(),
+        photo=filed.files[0].name if filed.files else None,
+        log=log,
+        replies=replies(case, log),
+        stars=_stars(case, log),
+    )
+
+
+def _seeded(case: Case) -> Story:
     rng = dice(case.seed)
     pick = rng.random
     matter = case.about
@@ -212,10 +241,13 @@ def _personal(rng: random.Random, place: Place, phone: str) -> str:
 
 
 def _stars(case: Case, log: list[Step]) -> Stars | None:
-    """Only of the seeded course: a step that is made on request brings nothing else with it."""
+    """What was written, else of the seeded course: a step that is made on request brings nothing else with it."""
+    for move in reversed(case.moves):
+        if move.score is not None:
+            return Stars(move.score, RatingSource.CITIZEN, move.at, move.content)
     if case.outcome[0] is not ComplaintStatus.CLOSED:
         return None
-    closing = log[len(log) - len(case.moves) - 1]
+    closing = log[len(log) - len(case.steps_since) - 1]
     rng = dice(case.course ^ 0x57A5)
     if closing.actor is ActorRole.REPORTER:
         return Stars(rng.choice((1, 2, 3, 4, 5, 5)), RatingSource.CITIZEN, closing.at, rng.choice(_COMMENTS))

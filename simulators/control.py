@@ -12,8 +12,11 @@ from schema.errors import SimpulError
 
 _TIMEOUT = 10.0
 
+#: Faults of writes: it is done and no answer comes; the answer says it twice; it is done, or done only then, and the
+#: answer comes after 12 s; it is refused; it is acknowledged and was not done; the connection ends and it was not done.
+WRITE_FAULTS = ("drop-reply", "answer-twice", "answer-late", "commit-late", "reject", "lose", "swallow")
 #: Faults that can be asked for.
-FAULTS = ("down", "slow", "error", "html", "malformed", "loop", "empty")
+FAULTS = ("down", "slow", "error", "html", "malformed", "loop", "empty", *WRITE_FAULTS)
 
 
 class ControlError(SimpulError):
@@ -66,6 +69,15 @@ def move(data_dir: Path | str, slug: str, count: int = 1) -> list[dict[str, Any]
         ControlError: none run on this folder, or there is no such agency.
     """
     return list(_ask(data_dir, "POST", f"/control/{slug}/move", {"count": count}))
+
+
+def written(data_dir: Path | str, slug: str) -> dict[str, list[str]]:
+    """What was written to an agency: for each reference the native ids of the records it went to, once for each time.
+
+    Raises:
+        ControlError: none run on this folder, or there is no such agency.
+    """
+    return dict(_ask(data_dir, "POST", f"/control/{slug}/written", {}))
 
 
 def introduce(data_dir: Path | str, hub: str) -> None:

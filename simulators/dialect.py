@@ -17,6 +17,7 @@ from schema.status import ActorRole, ComplaintStatus
 from simulators.case import Case
 from simulators.content import Story
 from simulators.outlet import Outlet
+from simulators.taking import take
 
 if TYPE_CHECKING:
     from simulators.agency import Agency
@@ -28,6 +29,23 @@ Statuses = Mapping[ComplaintStatus, tuple[str, ...]]
 Answer = Callable[["Agency", Request], Response]
 #: Answers a request by its body alone.
 BodyAnswer = Callable[["Agency", bytes], Response]
+
+
+class Taking(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint that takes writes; the faults of `simulators.taking` stand around it.
+
+    Attributes:
+        path: below the dialect's `base`.
+        answer: does what the body says, and acknowledges it.
+        refusal: how the agency says no (the `reject` fault).
+        writes: whether a body writes at all; where it does not, no fault of writes applies.
+    """
+
+    path: str
+    answer: Callable[[Agency, Request, bytes], Response]
+    refusal: Callable[[], Response]
+    method: str = "POST"
+    writes: Callable[[bytes], bool] = lambda body: True
 
 
 class Words(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +72,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
         keys: request headers that must be there, name in lower case to value.
         environment: what the agency's file calls those keys.
         endpoints: path below `base` to what answers it.
-        posts: the same for what is posted.
+        posts: the same for what is posted and changes nothing.
+        writes: what takes writes.
         base: where the address that clients are given ends, for instance `/open311/v2`.
         outlet: makes what the agency has beside HTTP, in a folder of its own.
     """
@@ -69,6 +88,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str]
     endpoints: Sequence[tuple[str, Answer]]
     posts: Sequence[tuple[str, BodyAnswer]] = ()
+    writes: Sequence[Taking] = ()
     base: str = ""
     outlet: Callable[[Agency, Path], Outlet] | None = None
 
@@ -79,7 +99,11 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     def routes(self, agency: Agency) -> list[Route]:
         reads = [Route(self.base + path, _bound(answer, agency)) for path, answer in self.endpoints]
         posts = [Route(self.base + path, _posted(answer, agency), methods=["POST"]) for path, answer in self.posts]
-        return reads + posts
+        takings = [
+            Route(self.base + taking.path, _taken(taking, agency), methods=[taking.method]) for taking in self.writes
+        ]
+        # Words before patterns: `/complaints/{id}/reject` is not the complaint `process`.
+        return takings + reads + posts
 
 
 def _bound(answer: Answer, agency: Agency) -> Callable[[Request], object]:
@@ -92,6 +116,16 @@ def _bound(answer: Answer, agency: Agency) -> Callable[[Request], object]:
 def _posted(answer: BodyAnswer, agency: Agency) -> Callable[[Request], object]:
     async def endpoint(request: Request) -> Response:
         return answer(agency, await request.body())
+
+    return endpoint
+
+
+def _taken(taking: Taking, agency: Agency) -> Callable[[Request], object]:
+    async def endpoint(request: Request) -> Response:
+        body = await request.body()
+        if not taking.writes(body):
+            return taking.answer(agency, request, body)
+        return await take(agency, lambda: taking.answer(agency, request, body), taking.refusal)
 
     return endpoint
 

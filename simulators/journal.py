@@ -8,15 +8,22 @@ from pathlib import Path
 
 import msgspec
 
-from simulators.case import Move
+from simulators.case import Filed, Move
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A move of the case with this number, or without one: its arrival at `at`."""
+    """A move of the case with this number, or without one: its arrival at `at`.
+
+    Attributes:
+        filed: it arrived through the API.
+        lost: the number was given away, and nothing was filed under it.
+    """
 
     number: int
     at: int
     move: Move | None = None
+    filed: Filed | None = None
+    lost: bool = False
 
 
 _encoder = msgspec.json.Encoder()

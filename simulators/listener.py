@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
+
+from simulators.taking import HANG_UP
 
 
 class Listener:
@@ -61,8 +63,15 @@ class Listener:
         self._holder.close()
 
     def _protocol(self) -> asyncio.Protocol:
-        make: Callable[..., asyncio.Protocol] = self._config.http_protocol_class
-        return make(config=self._config, server_state=self._state, app_state={})
+        return _Protocol(config=self._config, server_state=self._state, app_state={})
+
+
+class _Protocol(HttpToolsProtocol):
+    """Lets the app cut its connection."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn's own
+        self.app_state = {**self.app_state, HANG_UP: transport.abort}
+        super().connection_made(transport)
 
 
 def _bound(port: int) -> socket.socket:

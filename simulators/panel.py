@@ -45,13 +45,14 @@ class Panel:
                 Route("/control/{slug}/fault", self._fail, methods=["POST"]),
                 Route("/control/{slug}/clear", self._heal, methods=["POST"]),
                 Route("/control/{slug}/move", self._move, methods=["POST"]),
+                Route("/control/{slug}/written", self._written, methods=["POST"]),
             ],
             exception_handlers={HTTPException: _refused},
         )
 
     async def _show(self, request: Request) -> Response:
         self._admit(request)
-        return _json({slug: {"fault": a.fault, "cases": len(a.cases)} for slug, a in self._agencies.items()})
+        return _json({slug: _state(agency) for slug, agency in self._agencies.items()})
 
     async def _meet(self, request: Request) -> Response:
         self._admit(request)
@@ -84,6 +85,9 @@ class Panel:
             raise HTTPException(400, "count must be a whole number from 1 to 10000")
         return _json([_told(agency.slug, moved) for moved in agency.move(count, self._random)])
 
+    async def _written(self, request: Request) -> Response:
+        return _json(self._agency(request).writings.held())
+
     def _agency(self, request: Request) -> Agency:
         self._admit(request)
         slug = request.path_params["slug"]
@@ -94,6 +98,12 @@ class Panel:
     def _admit(self, request: Request) -> None:
         if not hmac.compare_digest(request.headers.get("x-simulator-token", "").encode(), self._token.encode()):
             raise HTTPException(403, "the token is wrong")
+
+
+def _state(agency: Agency) -> dict[str, Any]:
+    tally = agency.writings.tally()
+    counted = {"references": tally.references, "duplicates": tally.duplicates}
+    return {"fault": agency.fault, "cases": len(agency.cases), **counted}
 
 
 def _told(slug: str, moved: Moved) -> dict[str, str]:

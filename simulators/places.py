@@ -27,6 +27,20 @@ def places(area: str) -> tuple[Place, ...]:
     return tuple(_place(entry) for entry in _AREAS[area].split())
 
 
+def place_at(code: str | None, area: str) -> Place:
+    """The place with a Kemendagri code; without one, what all of an agency's area has in common."""
+    known = places(area)
+    if code is None:
+        first, last = min(place.code for place in known), max(place.code for place in known)
+        code = next(part for part in (first[:8], first[:5], first[:2], "") if last.startswith(part))
+    found = next((place for place in known if place.code == code), None)
+    if found is not None:
+        return found
+    parents = _parents()
+    latitude, longitude = _MIDDLES.get(code[:5]) or _MIDDLES.get(code[:2]) or (0.0, 0.0)
+    return Place(code, "", parents.get(code[:5], ""), parents.get(code[:2], ""), latitude, longitude)
+
+
 @functools.cache
 def _parents() -> dict[str, str]:
     return {code: name.replace("_", " ") for code, name in (entry.split("=") for entry in _PARENTS.split())}

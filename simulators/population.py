@@ -10,7 +10,7 @@ from random import Random
 import msgspec
 
 from schema.status import ActorRole, ComplaintStatus
-from simulators.case import DAY, Case, steps
+from simulators.case import DAY, Case, Filed, steps
 from simulators.dice import dice, seed_of
 from simulators.matters import BY_AUTHORITY, MATTERS
 
@@ -123,6 +123,15 @@ def newcomer(slug: str, *, seed: int, number: int, at: int) -> Case:
     matter = rng.choices(range(len(MATTERS)), weights=[m.weight for m in MATTERS])[0]
     flags = (rng.random() < 0.3, False)
     return _case(slug, number, _seeds(seed, slug, number), matter, at, at, (S.SUBMITTED, A.REPORTER), flags)
+
+
+def filed_case(slug: str, *, seed: int, number: int, at: int, filed: Filed) -> Case:
+    """What came in through the API."""
+    matter = next((place for place, matter in enumerate(MATTERS) if matter.key == filed.matter), len(MATTERS) - 1)
+    flags = (filed.is_anonymous, filed.is_confidential)
+    case = _case(slug, number, _seeds(seed, slug, number), matter, at, at, (S.SUBMITTED, A.REPORTER), flags)
+    case.filed = filed
+    return case
 
 
 def _scaled(base: Population, count: int | None) -> Population:

@@ -15,6 +15,7 @@ from uuid import uuid4
 import orjson
 
 from simulators.agency import Agency
+from simulators.control import WRITE_FAULTS
 
 #: Records of one push, and its bytes.
 BATCH, BYTES = 500, 1_500_000
@@ -59,7 +60,7 @@ class Push:
         failures = 0
         while True:
             await self._something.wait()
-            if self._agency.fault not in (None, "malformed", "loop"):
+            if self._agency.fault not in (None, "malformed", "loop", *WRITE_FAULTS):
                 await self._agency.healed.wait()
             try:
                 await self._send()

@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 import asyncpg
 import pytest
 
+from gateway.keyring import Keyring
+from gateway.ledger.audit import open_audit
 from gateway.ledger.database import Database, open_database
 from gateway.ledger.migrate import migrate
 from gateway.ledger.witness import Witness
@@ -222,12 +224,13 @@ def ledger_at(tmp_path: Path) -> Callable[..., AbstractAsyncContextManager[Ledge
     async def opened(url: str, witness: str = "witness") -> AsyncIterator[Ledger]:
         file = Witness(tmp_path / witness)
         try:
-            async with (
-                open_database(url) as database,
-                open_writer(database, file, lambda: datetime.now(UTC)) as writer,
-            ):
-                await writer.register([BALI])
-                yield Ledger(database, writer, file)
+            with open_audit(tmp_path, Keyring(b"tests"), lambda: datetime.now(UTC)) as audit:
+                async with (
+                    open_database(url) as database,
+                    open_writer(database, file, lambda: datetime.now(UTC), audit) as writer,
+                ):
+                    await writer.register([BALI])
+                    yield Ledger(database, writer, file)
         finally:
             file.close()
 

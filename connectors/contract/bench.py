@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +56,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
         folder: what the connector may keep on disk, if it needs what is there already.
         kind: what plays the agency's kind, where that is not installed yet.
         most: records that are read at most; a longer list is to be cut short by `since`.
+        held: how often the agency holds a reference. Set only where it may be written to, as in a test: a real agency
+            would get a complaint that is none.
     """
 
     manifest: Manifest
@@ -69,6 +71,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path | None = None
     kind: Kind | None = None
     most: int = 20_000
+    held: Callable[[str], int] | None = None
 
 
 class Place(NamedTuple):
@@ -162,6 +165,8 @@ class Bench:
         manifest, secrets = place
         if self.subject.kind is None:
             return connect(manifest, secrets, folder=self._folder, transport=wire)
+        if manifest.writes is not None and self.subject.kind.takes is not None:
+            manifest = msgspec.structs.replace(manifest, takes=self.subject.kind.takes(manifest))
         client = http_for(manifest, secrets, transport=wire) if manifest.http else None
         return self.subject.kind.connect(manifest, Means(secrets, client, self._folder))
 

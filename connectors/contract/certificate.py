@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import entry_points, version
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -58,8 +58,19 @@ def digest(manifest: Manifest) -> str:
 def _named(manifest: Manifest) -> list[Path]:
     """Files beside the agency's that its kind's table names."""
     folder = Path(manifest.file).parent
-    texts = [value for value in manifest.settings.values() if isinstance(value, str)]
-    return [path for name in texts if re.fullmatch(r"[\w.-]+", name) and (path := folder / name).is_file()]
+    return [
+        path
+        for name in _texts(manifest.settings)
+        if re.fullmatch(r"[\w.-]+", name) and (path := folder / name).is_file()
+    ]
+
+
+def _texts(table: Mapping[str, Any]) -> Iterator[str]:
+    for value in table.values():
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            yield from _texts(value)
 
 
 def issue(

@@ -16,7 +16,7 @@ from connectors.contract.elsewhere import dead, silent
 from connectors.contract.harvest import Harvest, read
 from connectors.contract.lists import Body, read_body
 from connectors.contract.logs import listening
-from connectors.contract.rule import Broken, NotApplicable, Untried, rule
+from connectors.contract.rule import Broken, Untried, rule
 from connectors.contract.wire import Answer, Asked, nobody
 from schema.agency import ConnectorTier
 from schema.errors import AuthenticationFailed, RateLimited, SourceError, SourceTimeout
@@ -291,9 +291,3 @@ def _isolated(harvest: Harvest, found: Harvest, victims: set[str]) -> str:
     if blank := [r for r in found.rejected if not r.reason.strip()]:
         raise Broken(f"a record was set aside without a reason ({blank[0].shape})")
     return found.rejected[-1].reason
-
-
-@rule("write-once", ConnectorTier.GOLD, "A report that is sent twice is two complaints at the agency.")
-async def write_once(bench: Bench) -> str | None:
-    """What is written twice with one key is filed once. Not applicable to connectors that write nothing."""
-    raise NotApplicable("the connector writes nothing")

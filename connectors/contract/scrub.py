@@ -149,7 +149,7 @@ def _is_personal(name: str, number: str) -> bool:
 
 def kept(manifest: Manifest, records: Iterable[ComplaintRecord]) -> set[str]:
     """What must stay for the agency's file to read a recording as it read the agency: never what people wrote."""
-    found = {word for words in msgspec.structs.asdict(manifest.words).values() for word in words}
+    found = {word for _, word in manifest.words.spelled}
     for table in msgspec.to_builtins(manifest).values():
         for expression in table.values() if isinstance(table, dict) else ():
             if isinstance(expression, str):

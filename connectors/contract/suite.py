@@ -7,13 +7,13 @@ import time
 from collections.abc import AsyncIterator
 from typing import Final
 
-from connectors.contract import rules_arrivals, rules_data, rules_faults, rules_privacy
+from connectors.contract import rules_arrivals, rules_data, rules_faults, rules_privacy, rules_writes
 from connectors.contract.bench import Bench, Subject
 from connectors.contract.rule import RULES, TIERS, Broken, NotApplicable, Outcome, Rule, Untried, Verdict
 from schema.errors import SimpulError
 
-#: Rules are entered when their modules are imported.
-MODULES: Final = (rules_data, rules_privacy, rules_faults, rules_arrivals)
+#: Rules are entered when their modules are imported. Those that may write come last: after them the agency is another.
+MODULES: Final = (rules_data, rules_privacy, rules_faults, rules_arrivals, rules_writes)
 
 #: Seconds for one rule; a connector that hangs has broken it.
 LONGEST: Final = 120.0

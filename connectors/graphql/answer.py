@@ -16,6 +16,7 @@ from connectors.outcomes import MAX_MESSAGE, ErrorRule, Then
 from connectors.paging import Batch
 from connectors.preview import without_people
 from connectors.reply import Reply
+from connectors.transport import unsent
 from connectors.values import word
 from schema.errors import (
     AuthenticationFailed,
@@ -24,6 +25,7 @@ from schema.errors import (
     MappingFailure,
     RecordError,
     SourceError,
+    WriteRejected,
 )
 
 _UNAUTHENTICATED: Final = (
@@ -42,6 +44,11 @@ _LIMITED: Final = ("RATE_LIMITED", "RATE_LIMIT_EXCEEDED", "RATELIMITED", "TOO_MA
 _PASSING: Final = ("INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE", "TIMEOUT", "DOWNSTREAM_SERVICE_ERROR")
 _INVALID: Final = frozenset({"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "BAD_USER_INPUT"})
 _MISSING: Final = frozenset({"NOT_FOUND", "RESOURCE_NOT_FOUND"})
+#: Of mutations: what they say is refused, as against: the document was not even begun.
+_REFUSED: Final = (
+    frozenset({"BAD_USER_INPUT", "CONFLICT", "ALREADY_EXISTS", "UNPROCESSABLE", "VALIDATION_FAILED"}) | _MISSING
+)
+_UNREAD: Final = frozenset({"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"})
 _FIRST: Final = "errors[0].message"
 
 
@@ -99,6 +106,28 @@ def record_of_answer(reply: Reply, reader: ListReader, hide: Hide) -> list[objec
     if all(_code(error) in _MISSING for error in errors):
         return []
     raise failure(reply, errors, hide)
+
+
+def data_of_answer(reply: Reply, hide: Hide, *, wrote: bool = False) -> dict[str, Any] | None:
+    """The data of an answer without errors.
+
+    Args:
+        wrote: it answers a mutation.
+
+    Raises:
+        WriteRejected: the mutation was refused for what it says.
+        SourceError: the agency answered with another error; `arrived` False if the mutation was not begun.
+    """
+    if reply.ignored:
+        return None
+    data, errors = _parts(reply)
+    if not errors:
+        return data
+    codes = {_code(error) for error in errors}
+    if wrote and codes & _REFUSED and not any((data or {}).values()):
+        raise WriteRejected(f"HTTP {reply.status} with an error inside: {hide(_said(errors[0]))}")
+    found = failure(reply, errors, hide)
+    raise unsent(found) if codes & (_FORBIDDEN | _UNREAD) else found
 
 
 def failure(reply: Reply, errors: Sequence[Mapping[str, Any]], hide: Hide) -> SourceError:

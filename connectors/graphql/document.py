@@ -1,4 +1,4 @@
-"""A GraphQL document as far as the hub has to understand it: it reads, and declares the variables it is sent."""
+"""A GraphQL document as far as the hub has to understand it: what it does, and that it declares what it is sent."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ _TOKEN = re.compile(
 )
 
 
-def read_document(text: str, folder: Path, key: str) -> str:
+def read_document(text: str, folder: Path, key: str, operation: str = "query") -> str:
     """A document from the agency's file, or from the `.graphql` file beside it that stands there by name.
 
     Args:
         key: of the file's table, for errors.
+        operation: what it must do: `query` or `mutation`.
 
     Raises:
-        Misfit: it can't be read, or does something else than read.
+        Misfit: it can't be read, or does something else.
     """
     if _FILE.fullmatch(text.strip()):
         try:
             text = (folder / text.strip()).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise Misfit(f"the file beside this one can't be read ({type(error).__name__})", key) from None
-    _check(text, key)
+    _check(text, key, operation)
     return text
 
 
@@ -49,7 +50,7 @@ def check_variables(text: str, names: Iterable[str], key: str) -> None:
             raise Misfit(f"does not declare ${name}", key, tuple(f"${known}" for known in sorted(declared)))
 
 
-def _check(text: str, key: str) -> None:
+def _check(text: str, key: str, operation: str) -> None:
     if len(text) > MAX_DOCUMENT:
         raise Misfit(f"is longer than {MAX_DOCUMENT:,} characters", key)
     depth, operations = 0, []
@@ -69,9 +70,11 @@ def _check(text: str, key: str) -> None:
     if depth or definition:
         raise Misfit("is no GraphQL document: a bracket is missing", key)
     if len(operations) != 1:
-        raise Misfit("must hold one query, and the fragments it uses", key)
-    if operations[0] not in ("", "query"):
-        raise Misfit(f"is a {operations[0]}; only a query is asked again without harm", key, ("query",))
+        raise Misfit(f"must hold one {operation}, and the fragments it uses", key)
+    found = operations[0] or "query"
+    if found != operation:
+        harm = "; only a query is asked again without harm" if operation == "query" else ""
+        raise Misfit(f"is a {found}{harm}", key, (operation,))
 
 
 def _tokens(text: str) -> list[str]:

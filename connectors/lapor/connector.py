@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping, Sequence
-from datetime import datetime
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -16,10 +18,15 @@ from connectors.fields import Section
 from connectors.http import Http
 from connectors.lapor.envelope import read_list, read_one
 from connectors.lapor.wire import Reader, nameless
+from connectors.lapor.writing import KINDS, LaporSender, LaporWrites
 from connectors.manifest import Manifest
 from connectors.paging import Batch, ByPage, Params, batches
 from connectors.preview import preview
-from schema.errors import HttpFailure, Incomplete, RecordError, SourceError
+from connectors.sending import Teller, confirmed
+from connectors.writing import NO_SENDER
+from schema.complaint import Complaint, ComplaintRecord
+from schema.delivery import Acknowledgement, DeliveryKind, Write
+from schema.errors import HttpFailure, Incomplete, MappingFailure, RecordError, SourceError
 from schema.ports import Page, Probe
 
 _PROBE: Final = 5
@@ -39,6 +46,8 @@ class LaporSettings(Section, frozen=True, kw_only=True):
         details: whether rows that come without logs are completed by two requests each.
         record: path of one whole complaint, with `{id}`; empty where there is none: then only its state can be fetched.
         institutions: path of the list of institutions, asked once if a row names one by its id alone.
+        tag: parameter of the list that filters by a tag, where the server has one; it finds again what was written.
+        writes: how this hub is known there, if it writes.
     """
 
     list: str = "/complaints"
@@ -48,10 +57,12 @@ class LaporSettings(Section, frozen=True, kw_only=True):
     details: bool = True
     record: str = "/complaints/{id}"
     institutions: str = "/masters/institutions/external"
+    tag: str | None = None
+    writes: LaporWrites | None = None
 
 
 class LaporConnector:
-    """Implements `schema.ports.Connector`.
+    """Implements `schema.ports.Connector` and `schema.delivery.Sender`.
 
     Args:
         manifest: the agency's file; `[http.headers]` holds both credentials, `[lapor]` and the maps may be left out.
@@ -71,6 +82,23 @@ class LaporConnector:
         self._reader = Reader(manifest)
         self._asked_for_names = False
         self._details: dict[str, tuple[object, dict[str, Any]]] = {}
+        self.writes = self.finds = manifest.takes
+        self.settles_after = manifest.writes.settles_after if manifest.writes else 0.0
+        self._confirms = manifest.writes is not None and manifest.writes.confirm
+        writes = self._settings.writes
+        self._sender: Teller = NO_SENDER
+        if writes is not None and manifest.takes:
+            words = self._reader.words
+            self._sender = LaporSender(writes, http, words, rows=self._tagged, names=self._names, one=self._whole)
+
+    async def send(self, write: Write) -> Acknowledgement:
+        """Tells it, once."""
+        acknowledgement = await self._sender.send(write)
+        return await confirmed(self, self.fetch, write, acknowledgement) if self._confirms else acknowledgement
+
+    async def find(self, write: Write) -> Acknowledgement | None:
+        """Looks for it: a complaint by its tag in the list, what was written to one in that."""
+        return await self._sender.find(write)
 
     def changes(self, since: datetime | None) -> AsyncIterator[Page]:
         """What changed since then, newest first."""
@@ -112,9 +140,10 @@ class LaporConnector:
             if since is not None and _reaches(moments, since):
                 return
 
-    async def _fetch_page(self, path: str, params: Params) -> Batch:
-        expand = {"expand": self._settings.expand} if self._settings.expand else {}
-        reply = await self._http.get(path, {**self._settings.params, **expand, **params})
+    async def _fetch_page(self, path: str, params: Params, *, bare: bool = False, tag: str | None = None) -> Batch:
+        expand = {"expand": self._settings.expand} if self._settings.expand and not bare else {}
+        filter = {self._settings.tag: tag} if self._settings.tag and tag else {}
+        reply = await self._http.get(path, {**self._settings.params, **expand, **filter, **params})
         if reply.ignored:
             return Batch([], None, reply, 0)
         body = reply.json()
@@ -183,6 +212,40 @@ class LaporConnector:
                 return None
             raise
 
+    async def _whole(self, native_id: str) -> ComplaintRecord | None:
+        """A record with its logs, as it is now.
+
+        Raises:
+            SourceError: it can't be read.
+        """
+        self._details.pop(native_id, None)
+        page = await self.fetch((native_id,))
+        if page.rejected:
+            raise MappingFailure(f"the record can't be read: {page.rejected[0].reason}")
+        return page.records[0] if page.records else None
+
+    async def _tagged(self, complaint: Complaint, tag: str) -> list[Mapping[str, Any]]:
+        """Rows that changed since a complaint was received here: only what is newer can be it."""
+        since = complaint.submitted_at - timedelta(seconds=self._lookback)
+        fetch = partial(self._fetch_page, bare=True, tag=tag)
+        paging = ByPage(page="page", size="page_size", count=self._settings.page_size)
+        read: list[object] = []
+        async with aclosing(batches(paging, self._settings.list, fetch)) as pages:
+            async for batch in pages:
+                read += batch.raws
+                if _reaches([self._updated_at(row) for row in batch.raws], since):
+                    break
+        if len(read) > self._settings.page_size:  # what changed meanwhile has moved to the front, past the reader
+            newest = await fetch(self._settings.list, {"page": 1, "page_size": self._settings.page_size})
+            read += newest.raws
+        return [row for row in read if isinstance(row, dict)]
+
+    async def _names(self) -> Mapping[str, str]:
+        """Institutions by id, asked until there are some."""
+        if not self._reader.institutions:
+            self._reader.institutions.update(await self._institutions())
+        return self._reader.institutions
+
     async def _institutions(self) -> dict[str, str]:
         """Names by id; ids will do where the list can't be had."""
         try:
@@ -217,4 +280,19 @@ def _quoted(native_id: str) -> str:
     return quote(native_id, safe="")
 
 
-KIND: Final = Kind(settings=LaporSettings, connect=lambda manifest, means: LaporConnector(manifest, means.http))
+def takes(manifest: Manifest) -> frozenset[DeliveryKind]:
+    """What is written by machine.
+
+    Raises:
+        ConfigError: the file does not say how this hub is known there.
+    """
+    if manifest.settings_as(LaporSettings).writes is None:
+        raise manifest.error("is missing: [writes] is there", "lapor.writes", LaporWrites.__struct_fields__)
+    return KINDS
+
+
+KIND: Final = Kind(
+    settings=LaporSettings,
+    connect=lambda manifest, means: LaporConnector(manifest, means.http),
+    takes=takes,
+)

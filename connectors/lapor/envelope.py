@@ -63,6 +63,22 @@ def read_one(body: object) -> dict[str, Any] | None:
     return {**row, "data_logs": results["data_logs"]} if "data_logs" in results else row
 
 
+def read_written(body: object) -> dict[str, Any]:
+    """What the answer to a write tells: `results`, with what stands in its `data` or beside it.
+
+    Raises:
+        BadPayload, AuthenticationFailed, RateLimited, HttpFailure: as for `read_list`; the status of the body counts,
+            404 and 410 too.
+    """
+    if _told_status(body) in (404, 410):
+        raise HttpFailure(f"the agency answered with status {_told_status(body)} in the body", status=404)
+    _raise_told(body)
+    results = _results(body)
+    data = results.get("data")
+    beside = {"complaint_id": body["complaint_id"]} if isinstance(body, dict) and "complaint_id" in body else {}
+    return {**beside, **results, **(data if isinstance(data, dict) else {})}
+
+
 def _results(body: object) -> dict[str, Any]:
     results = body.get("results") if isinstance(body, dict) else None
     if isinstance(results, dict):

@@ -21,6 +21,7 @@ from connectors.fields import (
     ReferenceFields,
     TimelineFields,
 )
+from connectors.lapor.writing import our_reference
 from connectors.manifest import Manifest
 from connectors.mapping import Mapper, attachment_id, web_address
 from connectors.settings import DateSettings
@@ -166,6 +167,8 @@ class Reader:
         manifest: the agency's file; its maps, tables and date formats go before what the kind knows.
 
     Attributes:
+        dates: reads the agency's moments.
+        words: the agency's, over the kind's own.
         institutions: names by id, for rows that carry an id alone; filled by the connector.
 
     Raises:
@@ -176,6 +179,7 @@ class Reader:
         self._mapper = Mapper(_with_defaults(manifest), fields=FIELDS, words=WORDS)
         self._slug = manifest.slug
         self.dates = self._mapper.dates
+        self.words = self._mapper.words
         self.institutions: dict[str, str] = {}
 
     def record(self, raw: object) -> ComplaintRecord:
@@ -191,6 +195,8 @@ class Reader:
             record,
             category=record.category or _category(raw.get("category_id")),
             attachments=record.attachments or self._attachments(raw, record.native_id),
+            tags=tuple(tag for tag in record.tags if our_reference(tag) is None),
+            external_references=(*record.external_references, *filter(None, map(our_reference, record.tags))),
         )
 
     def native_id(self, raw: object) -> str | None:

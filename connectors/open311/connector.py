@@ -22,12 +22,17 @@ from connectors.open311.settings import UpdatesSettings
 from connectors.open311.spans import REQUESTED, SHORTEST, Span, charset, windows
 from connectors.open311.updates import Feed, Update
 from connectors.open311.wire import Reader
+from connectors.open311.writing import UPDATES, Open311Sender, Open311Writes, check_writes
 from connectors.paging import Batch, ByPage, FetchPage, Params, batches
 from connectors.preview import preview
 from connectors.quarantine import reject
 from connectors.reply import Reply
-from schema.complaint import Rejected
-from schema.errors import HttpFailure, Incomplete, RecordError, SourceError
+from connectors.sending import Teller, confirmed
+from connectors.transport import unsent
+from connectors.writing import NO_SENDER
+from schema.complaint import Complaint, ComplaintRecord, Rejected
+from schema.delivery import Acknowledgement, DeliveryKind, Write
+from schema.errors import HttpFailure, Incomplete, MappingFailure, RecordError, SourceError
 from schema.ports import Clock, Page, Probe
 
 _PROBE: Final = 5
@@ -57,6 +62,7 @@ class Open311Settings(Section, frozen=True, kw_only=True):
         discovery: path of the server's discovery page; it then says where the endpoint is.
         endpoint: which of the endpoints there: `production`, `test`, ...
         updates: `servicerequestupdates`, where the server has them; `{}` for the usual path.
+        writes: what is sent with what is written there.
     """
 
     format: Literal["json", "xml"] = "json"
@@ -70,10 +76,11 @@ class Open311Settings(Section, frozen=True, kw_only=True):
     discovery: str | None = None
     endpoint: str = "production"
     updates: UpdatesSettings | None = None
+    writes: Open311Writes | None = None
 
 
 class Open311Connector:
-    """Implements `schema.ports.Connector`.
+    """Implements `schema.ports.Connector` and `schema.delivery.Sender`.
 
     Args:
         manifest: the agency's file; `[open311]` and the maps may be left out.
@@ -94,6 +101,29 @@ class Open311Connector:
         self._base: str | None = None if self._settings.discovery else ""
         updates = self._settings.updates
         self._feed = Feed(updates, http, self._reader.dates) if updates is not None else None
+        self.writes = self.finds = manifest.takes
+        self.settles_after = manifest.writes.settles_after if manifest.writes else 0.0
+        self._confirms = manifest.writes is not None and manifest.writes.confirm
+        self._sender = self._sending(manifest)
+
+    def _sending(self, manifest: Manifest) -> Teller:
+        writes, params = self._settings.writes, self._settings.params
+        if writes is None or not manifest.takes:
+            return NO_SENDER
+        return Open311Sender(
+            manifest, writes, self._http, params=params, path=self._path, records=self._since, one=self._whole
+        )
+
+    async def send(self, write: Write) -> Acknowledgement:
+        """Tells it, once."""
+        await self._discover_unsent()
+        acknowledgement = await self._sender.send(write)
+        return await confirmed(self, self.fetch, write, acknowledgement) if self._confirms else acknowledgement
+
+    async def find(self, write: Write) -> Acknowledgement | None:
+        """Looks for it: a request by our reference, an update in the request."""
+        await self._discover()
+        return await self._sender.find(write)
 
     def changes(self, since: datetime | None) -> AsyncIterator[Page]:
         """What changed since then, newest first; all there is where the server can't tell what changed."""
@@ -143,6 +173,35 @@ class Open311Connector:
         if self._base is None and settings.discovery is not None:
             self._base = await find_endpoint(self._http, settings.discovery, settings.params, settings.endpoint)
 
+    async def _discover_unsent(self) -> None:
+        try:
+            await self._discover()
+        except SourceError as error:
+            raise unsent(error) from None
+
+    async def _since(self, complaint: Complaint, reference: str) -> list[ComplaintRecord]:
+        """The requests received since a complaint was: only what is newer can be it."""
+        writes = self._settings.writes
+        filter = {writes.find: reference} if writes is not None and writes.find else {}
+        since = complaint.submitted_at - timedelta(seconds=self._lookback)
+        found: list[ComplaintRecord] = []
+        async with aclosing(self._read(Span(REQUESTED, since, None), filter)) as batches_read:
+            async for batch in batches_read:
+                page = await self._page(batch.raws)
+                found += page.records
+        return found
+
+    async def _whole(self, native_id: str) -> ComplaintRecord | None:
+        """A record as it is now.
+
+        Raises:
+            SourceError: it can't be read.
+        """
+        page = await self.fetch((native_id,))
+        if page.rejected:
+            raise MappingFailure(f"the record can't be read: {page.rejected[0].reason}")
+        return page.records[0] if page.records else None
+
     async def _told(self, since: datetime | None) -> tuple[dict[str, list[Update]], list[Rejected]]:
         """The updates since then by request, the oldest first, and those that can't be read."""
         found: dict[str, dict[str, Update]] = {}
@@ -185,15 +244,15 @@ class Open311Connector:
             start = max(start, end - timedelta(days=settings.reread_days))
         return windows(start, end, timedelta(days=settings.window_days))
 
-    def _read(self, span: Span) -> AsyncGenerator[Batch, None]:
-        return self._paged(span) if self._settings.page_size else self._halved(span)
+    def _read(self, span: Span, filter: Mapping[str, str] | None = None) -> AsyncGenerator[Batch, None]:
+        return self._paged(span, filter or {}) if self._settings.page_size else self._halved(span, filter or {})
 
-    async def _paged(self, span: Span) -> AsyncGenerator[Batch, None]:
+    async def _paged(self, span: Span, filter: Mapping[str, str]) -> AsyncGenerator[Batch, None]:
         paging = ByPage(page="page", size="page_size", count=self._settings.page_size or 1)
-        async for batch in batches(paging, self._path("requests"), self._fetcher(span)):
+        async for batch in batches(paging, self._path("requests"), self._fetcher(span, filter)):
             yield batch
 
-    async def _halved(self, span: Span) -> AsyncGenerator[Batch, None]:
+    async def _halved(self, span: Span, filter: Mapping[str, str]) -> AsyncGenerator[Batch, None]:
         """One reply; if it is full, the two halves of the span instead, the newer first.
 
         Raises:
@@ -202,7 +261,7 @@ class Open311Connector:
         spans = [span]
         while spans:
             span = spans.pop()
-            batch = await self._fetcher(span)(self._path("requests"), {})
+            batch = await self._fetcher(span, filter)(self._path("requests"), {})
             if len(batch.raws) < self._settings.full:
                 yield batch
                 continue
@@ -215,8 +274,8 @@ class Open311Connector:
             middle = span.start + (end - span.start) / 2
             spans += [Span(span.names, span.start, middle), Span(span.names, middle, span.end)]
 
-    def _fetcher(self, span: Span) -> FetchPage:
-        query = {**self._settings.params, **span.params()}
+    def _fetcher(self, span: Span, filter: Mapping[str, str] | None = None) -> FetchPage:
+        query = {**self._settings.params, **span.params(), **(filter or {})}
 
         async def fetch(path: str, params: Params) -> Batch:
             reply = await self._get(path, {**query, **params})
@@ -286,4 +345,21 @@ def _total(reply: Reply) -> int | None:
     return int(told) if told.isascii() and told.isdecimal() and len(told) < 10 else None
 
 
-KIND: Final = Kind(settings=Open311Settings, connect=lambda manifest, means: Open311Connector(manifest, means.http))
+def takes(manifest: Manifest) -> frozenset[DeliveryKind]:
+    """What is written by machine.
+
+    Raises:
+        ConfigError: the file does not say how.
+    """
+    writes = manifest.settings_as(Open311Settings).writes
+    if writes is None:
+        raise manifest.error("is missing: [writes] is there", "open311.writes", Open311Writes.__struct_fields__)
+    check_writes(manifest, writes)
+    return frozenset({DeliveryKind.SUBMIT, *(UPDATES if writes.updates else ())})
+
+
+KIND: Final = Kind(
+    settings=Open311Settings,
+    connect=lambda manifest, means: Open311Connector(manifest, means.http),
+    takes=takes,
+)

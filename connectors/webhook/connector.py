@@ -11,20 +11,23 @@ import orjson
 
 from connectors.base import Kind, Means
 from connectors.fields import Section
+from connectors.listing import ListConnector
 from connectors.manifest import Manifest, check_path
 from connectors.mapping import Mapper
 from connectors.paths import Path
 from connectors.quarantine import reject
 from connectors.reply import deeper_than
+from connectors.rest import connector as rest
 from connectors.rest.connector import RestSettings
-from connectors.rest.connector import connect as connect_rest
 from connectors.secrets import Resolve
 from connectors.signature import Key, key_of, verify
 from connectors.values import key
+from connectors.writing import NO_SENDER
 from schema.agency import StoreMode
 from schema.complaint import ComplaintRecord, Rejected
+from schema.delivery import Acknowledgement, DeliveryKind, Sender, Write
 from schema.errors import BadPush, ConfigError, RecordError
-from schema.ports import Connector, Delivery, Page, Probe
+from schema.ports import Page, Probe, Push
 
 #: Records of one push.
 MAX_RECORDS: Final = 500
@@ -39,7 +42,7 @@ class WebhookSettings(Section, frozen=True, kw_only=True):
         secrets: references. Each of them is valid; a new one is added before the old one goes.
         records: JMESPath in a push to its record, or its list of records.
         cursor: JMESPath in a push to where the sender is in its own records.
-        backfill: how the agency is asked for what pushes missed: the keys of `[rest]`.
+        backfill: how the agency is asked for what pushes missed, and written to: the keys of `[rest]`.
     """
 
     secrets: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=4)]
@@ -49,7 +52,7 @@ class WebhookSettings(Section, frozen=True, kw_only=True):
 
 
 class WebhookConnector:
-    """Implements `schema.ports.Connector` and `Receiver`.
+    """Implements `schema.ports.Connector` and `Receiver`, and `schema.delivery.Sender` by the backfill.
 
     Args:
         manifest: the agency's file, with a `[webhook]` table.
@@ -62,7 +65,7 @@ class WebhookConnector:
     def __init__(self, manifest: Manifest, means: Means) -> None:
         self.agency = manifest.agency()
         settings = manifest.settings_as(WebhookSettings)
-        _check(manifest, settings)
+        _check(manifest)
         self._keys = _keys(manifest, settings, means.secrets)
         self._mapper = Mapper(manifest)
         self._updated_at = Path(manifest.fields.updated_at or "").place
@@ -71,12 +74,23 @@ class WebhookConnector:
         self._backfill = _backfill(manifest, settings, means)
         self._client = means.client
         self.polled = self._backfill is not None
+        self._sender: Sender = self._backfill or NO_SENDER
+        self.writes, self.finds = self._sender.writes, self._sender.finds
+        self.settles_after = self._sender.settles_after
+
+    async def send(self, write: Write) -> Acknowledgement:
+        """Tells the agency, once."""
+        return await self._sender.send(write)
+
+    async def find(self, write: Write) -> Acknowledgement | None:
+        """Looks for what was sent."""
+        return await self._sender.find(write)
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
         """The id of an authentic push or question."""
         return verify(self._keys, headers, body, now).id
 
-    def receive(self, id: str, body: bytes) -> Delivery:
+    def receive(self, id: str, body: bytes) -> Push:
         """What an authentic push holds: at most 500 records, or none, which says that there is nothing new."""
         content = _json(body)
         found = _find(self._records, content, "webhook.records")
@@ -85,7 +99,7 @@ class WebhookConnector:
             raise BadPush("webhook.records of the agency's file leads to nothing in this push")
         if len(raws) > MAX_RECORDS:
             raise BadPush(f"it holds {len(raws):,} records, {MAX_RECORDS} at most are taken at once")
-        return Delivery(id=id, items=tuple(self._item(raw) for raw in raws), cursor=self._cursor_in(content))
+        return Push(id=id, items=tuple(self._item(raw) for raw in raws), cursor=self._cursor_in(content))
 
     async def changes(self, since: datetime | None) -> AsyncGenerator[Page, None]:
         """What the backfill brings; nothing without one."""
@@ -129,7 +143,8 @@ class WebhookConnector:
             raise BadPush(f"webhook.cursor: {error.reason}") from None
 
 
-def _check(manifest: Manifest, settings: WebhookSettings) -> None:
+def _check(manifest: Manifest) -> None:
+    settings = manifest.settings_as(WebhookSettings)
     check_path(manifest, settings.records, "webhook.records")
     if settings.cursor:
         check_path(manifest, settings.cursor, "webhook.cursor")
@@ -139,6 +154,15 @@ def _check(manifest: Manifest, settings: WebhookSettings) -> None:
         raise manifest.error("can't be status where the agency can't be asked: add [webhook.backfill]", "store")
     if settings.backfill is not None and manifest.http is None:
         raise manifest.error("is missing: [webhook.backfill] asks the agency", "http")
+    if settings.backfill is None and manifest.writes is not None:
+        raise manifest.error("needs [webhook.backfill], which says how the agency is written to", "writes")
+    if settings.backfill is not None:
+        rest.check(_as_rest(manifest))
+
+
+def _takes(manifest: Manifest) -> frozenset[DeliveryKind]:
+    settings = manifest.settings_as(WebhookSettings)
+    return rest.takes(_as_rest(manifest)) if settings.backfill else frozenset()
 
 
 def _keys(manifest: Manifest, settings: WebhookSettings, resolve: Resolve) -> tuple[Key, ...]:
@@ -148,13 +172,15 @@ def _keys(manifest: Manifest, settings: WebhookSettings, resolve: Resolve) -> tu
         raise manifest.error(str(error), "webhook.secrets", error.allowed) from None
 
 
-def _backfill(manifest: Manifest, settings: WebhookSettings, means: Means) -> Connector | None:
-    if settings.backfill is None:
-        return None
+def _backfill(manifest: Manifest, settings: WebhookSettings, means: Means) -> ListConnector | None:
+    return rest.connect(_as_rest(manifest), means) if settings.backfill else None
+
+
+def _as_rest(manifest: Manifest) -> Manifest:
+    """The backfill as an agency's file of its own."""
     # Where its keys stand in the file, for errors.
     lines = {name.replace("webhook.backfill", "rest", 1): line for name, line in manifest.lines.items()}
-    own = msgspec.structs.replace(manifest, kind="rest", settings=manifest.settings["backfill"], lines=lines)
-    return connect_rest(own, means)
+    return msgspec.structs.replace(manifest, kind="rest", settings=manifest.settings["backfill"], lines=lines)
 
 
 def _json(body: bytes) -> Any:
@@ -174,4 +200,4 @@ def _find(path: Path, content: object, name: str) -> Any:
         raise BadPush(f"{name} of the agency's file does not fit this push") from None
 
 
-KIND: Final = Kind(settings=WebhookSettings, connect=WebhookConnector, http=False)
+KIND: Final = Kind(settings=WebhookSettings, connect=WebhookConnector, http=False, check=_check, takes=_takes)

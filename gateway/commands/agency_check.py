@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,7 @@ from connectors.secrets import Secrets
 from gateway.settings import LogFormat, LogLevel
 from gateway.telemetry import configure_logs
 from schema.complaint import ComplaintRecord
+from schema.delivery import DeliveryKind, Sender
 from schema.errors import SourceError
 from schema.ports import Probe
 from schema.status import ComplaintStatus
@@ -45,18 +47,26 @@ def check(file: Path, *, url: str | None = None, json: bool = False) -> int:
     configure_logs(LogFormat.TEXT, LogLevel.ERROR)  # what is worth a warning is in the verdict
     manifest = read_manifest(file)
     try:
-        probe = asyncio.run(_probe(manifest.at(url) if url else manifest))
+        probe, taken = asyncio.run(_probe(manifest.at(url) if url else manifest))
     except SourceError as error:
         _failed(error, json=json)
         return 1
-    _show_json(probe) if json else _show(probe)
+    _show_json(probe, taken) if json else _show(probe, taken)
     return 0 if probe.page.records else 1
 
 
-async def _probe(manifest: Manifest) -> Probe:
+class Taken(msgspec.Struct, frozen=True):
+    """What the agency takes by machine, and what of it can be found again."""
+
+    writes: frozenset[DeliveryKind] = frozenset()
+    finds: frozenset[DeliveryKind] = frozenset()
+
+
+async def _probe(manifest: Manifest) -> tuple[Probe, Taken]:
     connector = connect(manifest, Secrets(os.environ))
     try:
-        return await connector.check()
+        taken = Taken(connector.writes, connector.finds) if isinstance(connector, Sender) else Taken()
+        return await connector.check(), taken
     finally:
         await connector.aclose()
 
@@ -68,7 +78,7 @@ def _failed(error: SourceError, *, json: bool) -> None:
         console.print(f"[red]{error.code}[/red] {error}", highlight=False)
 
 
-def _show_json(probe: Probe) -> None:
+def _show_json(probe: Probe, taken: Taken) -> None:
     found = {
         "ok": bool(probe.page.records),
         "request": probe.request,
@@ -78,12 +88,14 @@ def _show_json(probe: Probe) -> None:
         "total": probe.page.total,
         "unmapped": _unmapped(probe),
         "warnings": list(probe.warnings),
+        "writes": [kind for kind in DeliveryKind if kind in taken.writes],
+        "finds": [kind for kind in DeliveryKind if kind in taken.finds],
         "first": msgspec.to_builtins(probe.page.records[0]) if probe.page.records else None,
     }
     sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
 
 
-def _show(probe: Probe) -> None:
+def _show(probe: Probe, taken: Taken) -> None:
     """The reply on the left, on the right what was made of its first record."""
     console.print(Text(probe.request, style="bold"))
     reply = Panel(Text(probe.reply), title="reply", title_align="left")
@@ -97,6 +109,7 @@ def _show(probe: Probe) -> None:
     else:
         console.print(reply, record)
     _verdict(probe)
+    _writes(taken)
 
 
 def _record(probe: Probe) -> Group | Text:
@@ -127,6 +140,21 @@ def _verdict(probe: Probe) -> None:
         console.print(f"  status words that are mapped nowhere: {', '.join(unmapped)}", markup=False)
     for warning in probe.warnings:
         console.print(f"  warning: {warning}", markup=False)
+
+
+def _writes(taken: Taken) -> None:
+    if not taken.writes:
+        console.print("writes: none; everything is delivered by hand")
+        return
+    console.print(f"writes: {_listed(taken.writes)}")
+    if rest := set(DeliveryKind) - taken.writes:
+        console.print(f"  delivered by hand: {_listed(rest)}")
+    if lost := taken.writes - taken.finds:
+        console.print(f"  not found again when nobody knows whether they arrived: {_listed(lost)}")
+
+
+def _listed(kinds: Collection[DeliveryKind]) -> str:
+    return ", ".join(kind for kind in DeliveryKind if kind in kinds)
 
 
 def _unmapped(probe: Probe) -> list[str]:

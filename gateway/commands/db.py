@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
+from gateway.commands.opened import opened
 from gateway.ledger.migrate import migrate as bring_up
-from gateway.settings import load
+from gateway.ledger.restored import after_restoring, before_restoring
+from gateway.settings import Settings, load
 
 console = Console(stderr=True)
 
@@ -41,7 +44,18 @@ def restore(file: Path) -> None:
     file
         What `simpul db backup` wrote.
     """
+    revoked = asyncio.run(_restore(load(), file))
+    console.print(f"restored {file}; a new epoch has begun")
+    if revoked:
+        console.print(f"{revoked} keys that the backup brought back are revoked again")
+
+
+async def _restore(settings: Settings, file: Path) -> int:
     from gateway.ledger.backup import restore as put_back
 
-    asyncio.run(put_back(load().database, file))
-    console.print(f"restored {file}; a new epoch has begun")
+    # The backup's own audit ends earlier, and knows nothing of what was revoked since.
+    async with opened(settings, lambda: datetime.now(UTC), make_key=True) as ledger:
+        revoked = await before_restoring(ledger.database, ledger.audit)
+    await put_back(settings.database, file)
+    async with opened(settings, lambda: datetime.now(UTC)) as ledger:
+        return await after_restoring(ledger.database, ledger.audit, ledger.keys, revoked)

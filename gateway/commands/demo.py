@@ -10,9 +10,10 @@ from rich.console import Console
 
 from connectors.secrets import Secrets
 from gateway.commands.progress import Harvesting
-from gateway.demo import DEFAULT_DATA, Simulated, demo_agencies, simulated_agencies
+from gateway.demo import DEFAULT_DATA, Simulated, agency_files, demo_agencies, simulated_agencies
 from gateway.hub import serve
 from gateway.ledger.migrate import migrate
+from gateway.routing import FILE, load_routing
 from gateway.server import listen, run
 from gateway.settings import LogLevel, Settings, load
 from gateway.telemetry import configure_logs
@@ -76,6 +77,7 @@ async def _run(settings: Settings, simulated: Simulated) -> None:
             settings,
             manifests,
             Secrets(simulated.environment),
+            rules=lambda manifests: load_routing(agency_files() / FILE, manifests),
             on_started=lambda address: _started(address, settings.data_dir),
             on_page=progress.on_page,
             on_report=progress.on_report,

@@ -11,6 +11,7 @@ from connectors.registry import load_agencies
 from connectors.secrets import Secrets
 from gateway.hub import serve as run_hub
 from gateway.ledger.migrate import migrate as bring_up
+from gateway.routing import load_routing
 from gateway.server import run
 from gateway.settings import load
 from gateway.telemetry import configure_logs
@@ -38,6 +39,7 @@ def serve(*, migrate: bool = False) -> None:
             manifests,
             Secrets(os.environ),
             read_again=lambda: load_agencies(settings.agencies_dir),
+            rules=lambda manifests: load_routing(settings.routing, manifests),
             on_started=lambda address: log.info("hub.started", graph=f"{address}/graphql"),
         )
     )

@@ -11,7 +11,22 @@ from cyclopts import Parameter
 
 from gateway.demo import DEFAULT_DATA
 
-Fault = Literal["down", "slow", "error", "html", "malformed", "loop", "empty"]
+Fault = Literal[
+    "down",
+    "slow",
+    "error",
+    "html",
+    "malformed",
+    "loop",
+    "empty",
+    "drop-reply",
+    "answer-twice",
+    "answer-late",
+    "commit-late",
+    "reject",
+    "lose",
+    "swallow",
+]
 
 
 def serve(*, data: Path = DEFAULT_DATA, seed: int | None = None) -> int:

@@ -160,21 +160,31 @@ _READS = {
     "timeline": Read(("timeline",), entries=("occurred_at",)),
     "follow_ups": Read(("follow_ups",), entries=("occurred_at", "is_confidential")),
     "dispositions": Read(("dispositions",), entries=("occurred_at",)),
-    "next_statuses": Read(),
-    "viewer_actions": Read(),
-    "reporter": Read(),
-    "links": Read(),
-    "link_suggestions": Read(),
-    "routed_by": Read(),
-    "delivery": Read(),
+    "links": Read(("id",)),
+    "routed_by": Read(("routing",)),
+}
+#: By these it is told who handles a complaint: see `schema.access`.
+_CONCERNED = ("id", "agency", "owner_agency", "assigned_agencies", "copied_agencies", "dispositions")
+#: What resolvers read for others than the public, whom they answer the same whatever the record.
+_READS_OF_OTHERS = _READS | {
+    "follow_ups": Read(("follow_ups", *_CONCERNED)),
+    "next_statuses": Read(("agency", "status", "content_state")),
+    "viewer_actions": Read(("status", "content_state", *_CONCERNED)),
+    "reporter": Read(("id", "agency")),
+    "delivery": Read(_CONCERNED),
 }
 
-#: The types that lie in the table, by their name in the graph.
-TABLES = {
-    "Complaint": Table(_PLAIN | _SPECIAL, _READS),
-    "NativeStatus": Table(_SPECIAL["native_status"].parts or {}, {}),
-    "IncidentLocation": Table(_PLACE, {"region": Read(("region_code",), shared=True)}),
-}
+
+def _tables(reads: Mapping[str, Read]) -> Mapping[str, Table]:
+    return {
+        "Complaint": Table(_PLAIN | _SPECIAL, reads),
+        "NativeStatus": Table(_SPECIAL["native_status"].parts or {}, {}),
+        "IncidentLocation": Table(_PLACE, {"region": Read(("region_code",), shared=True)}),
+    }
+
+
+#: The types that lie in the table, by their name in the graph: as the public reads them, and as others do.
+TABLES, TABLES_OF_OTHERS = _tables(_READS), _tables(_READS_OF_OTHERS)
 
 #: The records in the lists that lie in a column, by the column's name.
 ENTRIES = {"timeline": StatusEvent, "follow_ups": FollowUp, "dispositions": Disposition}

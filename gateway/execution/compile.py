@@ -41,6 +41,7 @@ from gateway.execution.resolvers import Resolver, Resolvers, Uncompilable
 from gateway.execution.run import Make, Run, Unanswerable
 from gateway.execution.source import Source
 from schema.graph.agency import held_by
+from schema.graph.directives import DEPENDS
 
 #: Types whose records live long and are shown again and again.
 _LASTING = frozenset({"Agency", "Category", "Region"})
@@ -82,12 +83,16 @@ class Graph:
 class Compiler:
     """Compiles the selections of one operation, for one choice of what `@skip` and `@include` leave in.
 
+    Args:
+        public: the plan is for the public alone: what is answered it whatever the record need not be looked up.
+
     Attributes:
         definitions: of the document's fragments.
         variables: those by which fields were left out or in.
         makers: of what generated functions find in their run by number: infos, arguments with variables in them, values
             that the rows of one run share.
         reads_agencies: whether records of agencies were wanted since this was last set.
+        asks: whether a resolver puts questions to the snapshot, beside those for agencies and their sources.
     """
 
     def __init__(
@@ -96,12 +101,16 @@ class Compiler:
         operation: OperationDefinitionNode,
         fragments: Mapping[str, FragmentDefinitionNode],
         variables: VariableValues,
+        *,
+        public: bool = False,
     ) -> None:
         self.graph = graph
+        self.public = public
         self.operation = operation
         self.source = Source(items=_items, missing=_missing, spliced=spliced)
         self.makers: list[Make] = []
         self.reads_agencies = False
+        self.asks = False
         self.definitions = dict(fragments)
         self.fragments = {name: FragmentDetails(node) for name, node in fragments.items()}
         self.variables = variables
@@ -131,6 +140,8 @@ class Compiler:
         resolver = self.graph.resolvers.of(field)
         if resolver.attribute is not None:
             return self.complete(field.type, f"{record}.{resolver.attribute}", details)
+        if self.public and resolver.public is not DEPENDS:
+            return Piece(repr(resolver.public))
         return self._resolved(resolver, field, parent, details, record)
 
     def complete(self, type_: GraphQLOutputType, value: str, details: Details) -> Piece:
@@ -163,6 +174,7 @@ class Compiler:
         field = parent.fields[node.name.value]
         resolver = self.graph.resolvers.of(field)
         self.reads_agencies |= resolver.function is held_by
+        self.asks |= resolver.asks
         words = [f"{resolver.root}={record}"] if resolver.root else []
         if resolver.function is held_by:
             # It asks for nothing but the context.

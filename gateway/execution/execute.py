@@ -22,7 +22,7 @@ from gateway.execution.compile import Graph
 from gateway.execution.document import Documents, KindNotAllowed, Refused
 from gateway.execution.groups import Group, Groups
 from gateway.execution.masking import shown, shown_exception
-from gateway.execution.operation import ALL_KINDS, QUERY, Operation, Way
+from gateway.execution.operation import ALL_KINDS, MUTATION, QUERY, Operation, Way
 from gateway.execution.plan import FramePlan, Plan, QueryPlan
 from gateway.execution.planned import Planned
 from gateway.execution.request import GraphQLRequest
@@ -32,7 +32,7 @@ from schema.graph.fresh import FreshReads
 from schema.graph.live import LiveReads
 from schema.graph.stream import Lagged, cursor_of, made_of, shown_as
 from schema.ports import CaughtUp, Live, Reader, Snapshot
-from schema.query import Viewer
+from schema.query import Role, Viewer
 
 log = structlog.get_logger(__name__)
 
@@ -120,7 +120,10 @@ class Executor:
         return _with_live(answer, reads)
 
     async def _executed(self, operation: Operation, viewer: Viewer, reads: LiveReads | None) -> Answer:
-        planned = self._planned(operation, QueryPlan) if operation.kind is QUERY else None
+        if operation.kind is MUTATION:
+            self._on_way(Way.INTERPRETED)
+            return await self._written(operation, viewer)
+        planned = self._planned(operation, QueryPlan, viewer) if operation.kind is QUERY else None
         if planned is None:
             self._on_way(Way.INTERPRETED)
             return await self._interpreted(operation, viewer, reads)
@@ -206,7 +209,7 @@ class Executor:
         self, operation: Operation, context: Context, executor: CoreExecutor[Any]
     ) -> Callable[[Any], Awaitable[Frame]]:
         """The function that runs an operation on what its source yields."""
-        planned = self._planned(operation, FramePlan)
+        planned = self._planned(operation, FramePlan, context.viewer)
 
         async def made(frame: Any) -> Frame:
             answer = await self._frame(frame, executor, planned, operation, context)
@@ -222,11 +225,18 @@ class Executor:
             context.reads = reads
         return context
 
+    async def _written(self, operation: Operation, viewer: Viewer) -> Answer:
+        """Runs a mutation: each of its fields reads what it wrote, so none reads from a snapshot of before."""
+        try:
+            return _answer(await self._result(operation, self._make_context(viewer, FreshReads(self._reader, viewer))))
+        except Exception as error:
+            return Answer(errors=[shown_exception(error)])
+
     async def _interpreted(self, operation: Operation, viewer: Viewer, reads: LiveReads | None) -> Answer:
         try:
             async with self._reader.snapshot(viewer) as snapshot:
                 answer = _answer(await self._result(operation, self._context(viewer, snapshot, reads)))
-                if answer.errors or operation.kind is not QUERY:
+                if answer.errors:
                     return answer
                 versions = await snapshot.versions() if self._versioned else None
                 return msgspec.structs.replace(answer, dependencies=snapshot.dependencies, versions=versions)
@@ -256,8 +266,8 @@ class Executor:
         result = await _awaited(execute_subscription_event(executor.build_per_event_executor(frame)))
         return _explained(_answer(result), stumbled)
 
-    def _planned(self, operation: Operation, kind: type[T]) -> tuple[T, VariableValues] | None:
-        return self._known(operation, kind).plan(operation.request.variables)
+    def _planned(self, operation: Operation, kind: type[T], viewer: Viewer) -> tuple[T, VariableValues] | None:
+        return self._known(operation, kind).plan(operation.request.variables, public=viewer.role is Role.PUBLIC)
 
     def _known(self, operation: Operation, kind: type[T]) -> Planned[T]:
         plans, name = operation.document.plans, operation.request.operation_name

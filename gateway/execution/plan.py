@@ -18,6 +18,9 @@ from gateway.execution.run import Aside, Run, written
 class Plan:
     """A compiled operation, for one choice of what `@skip` and `@include` leave in.
 
+    Args:
+        public: it is for the public alone.
+
     Attributes:
         makers: what its runs are made with.
 
@@ -31,8 +34,10 @@ class Plan:
         operation: OperationDefinitionNode,
         fragments: Mapping[str, FragmentDefinitionNode],
         variables: VariableValues,
+        *,
+        public: bool,
     ) -> None:
-        self._compiler = Compiler(graph, operation, fragments, variables)
+        self._compiler = Compiler(graph, operation, fragments, variables, public=public)
         self.makers = self._compiler.makers
         parent = graph.core.get_root_type(operation.operation)
         if parent is None:
@@ -52,8 +57,10 @@ class QueryPlan(Plan):
         operation: OperationDefinitionNode,
         fragments: Mapping[str, FragmentDefinitionNode],
         variables: VariableValues,
+        *,
+        public: bool,
     ) -> None:
-        super().__init__(graph, operation, fragments, variables)
+        super().__init__(graph, operation, fragments, variables, public=public)
         self._roots = {
             name: compiled_root(self._compiler, self._parent, details) for name, details in self._chosen.items()
         }
@@ -61,7 +68,7 @@ class QueryPlan(Plan):
 
     def lone(self, run: Run) -> bool:
         """Whether the query asks its snapshot one question for complaints, and what goes with it afterwards."""
-        return self._only is not None and self._only.lone(run)
+        return self._only is not None and not self._compiler.asks and self._only.lone(run)
 
     async def answer(self, run: Run) -> bytes:
         """The body of the response.
@@ -96,8 +103,10 @@ class FramePlan(Plan):
         operation: OperationDefinitionNode,
         fragments: Mapping[str, FragmentDefinitionNode],
         variables: VariableValues,
+        *,
+        public: bool,
     ) -> None:
-        super().__init__(graph, operation, fragments, variables)
+        super().__init__(graph, operation, fragments, variables, public=public)
         [(self._name, details)] = self._chosen.items()
         field = self._parent.fields[details[0].node.name.value]
         piece = self._compiler.complete(field.type, "o", details)

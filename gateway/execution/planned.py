@@ -54,16 +54,20 @@ class Planned(Generic[T]):
         self._strange = any(each.name.value not in _CHOOSING for each in directives)
         self._choosing = sorted(set(_variables(directives)))
 
-    def plan(self, given: Mapping[str, Any] | None) -> tuple[T, VariableValues] | None:
-        """The plan for a request with these variables, and their values; None when only graphql-core can run it."""
+    def plan(self, given: Mapping[str, Any] | None, *, public: bool) -> tuple[T, VariableValues] | None:
+        """The plan for a request with these variables, and their values; None when only graphql-core can run it.
+
+        Args:
+            public: it is the public that asks.
+        """
         variables = None if self._strange else self._variables.values(given)
         if variables is None:
             return None
-        choice = tuple([variables.coerced.get(name) for name in self._choosing]) if self._choosing else ()
+        choice = (public, *[variables.coerced.get(name) for name in self._choosing]) if self._choosing else (public,)
         if choice not in self._plans:
             if len(self._plans) >= MOST_CHOICES:
                 return None
-            self._plans[choice] = self._made(variables)
+            self._plans[choice] = self._made(variables, public)
         plan = self._plans[choice]
         return None if plan is None else (plan, variables)
 
@@ -81,9 +85,9 @@ class Planned(Generic[T]):
             names.update(_beneath_roots(fragment.selection_set) if of_root else _named(fragment))
         return frozenset(names)
 
-    def _made(self, variables: VariableValues) -> T | None:
+    def _made(self, variables: VariableValues, public: bool) -> T | None:
         try:
-            return self._kind(self._graph, self._operation, self._fragments, variables)
+            return self._kind(self._graph, self._operation, self._fragments, variables, public=public)
         except (Uncompilable, GraphQLError, RecursionError):
             return None
         except Exception:

@@ -9,12 +9,25 @@ import orjson
 from graphql import GraphQLObjectType, get_named_type, is_object_type
 
 from gateway.execution import entries
-from gateway.execution.columns import ENTRIES, HIDDEN, HIDING, NOTHING, TABLES, TOLD, Read, Stored, Table, part
+from gateway.execution.columns import (
+    ENTRIES,
+    HIDDEN,
+    HIDING,
+    NOTHING,
+    TABLES,
+    TABLES_OF_OTHERS,
+    TOLD,
+    Read,
+    Stored,
+    Table,
+    part,
+)
 from gateway.execution.compile import Compiler, Details, Piece, shown
 from gateway.execution.resolvers import Uncompilable
 from gateway.execution.run import Aside, Run
 from schema.complaint import ComplaintRecord, ContentState
 from schema.graph.content import shows_content
+from schema.graph.directives import DEPENDS
 
 #: Values that one place in a plan keeps: statuses, categories and regions are fewer.
 _MOST_SHARED = 4_096
@@ -81,7 +94,7 @@ class Projection:
         return [f"r[{self._place(column)}]" for column in stored.columns]
 
     def _object(self, type_: GraphQLObjectType, details: Details) -> Piece:
-        table = TABLES[type_.name]
+        table = (TABLES if self._compiler.public else TABLES_OF_OTHERS)[type_.name]
         chosen = self._compiler.selection(type_, details)
         return Piece(shown({name: self._field(type_, table, each) for name, each in chosen.items()}))
 
@@ -91,6 +104,8 @@ class Projection:
             return self._compiler.field(parent, details)
         field = parent.fields[name]
         resolver = self._compiler.graph.resolvers.of(field)
+        if self._compiler.public and resolver.public is not DEPENDS:
+            return self._compiler.field(parent, details)
         if resolver.attribute is None:
             return self._resolved(parent, table, resolver.field.python_name, details)
         stored = table.stored.get(resolver.attribute)

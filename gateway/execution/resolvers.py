@@ -11,6 +11,7 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter, get_argumen
 from strawberry.types.field import StrawberryField
 
 from gateway.execution.arguments import Varying, arguments
+from schema.graph.directives import DEPENDS, asks, for_the_public
 
 _ROOT, _INFO = object(), object()
 #: Words in a resolver's declared answer that may mean an awaitable; anything is one of them.
@@ -29,6 +30,8 @@ class Resolver(NamedTuple):
         root, info: names of the function's parameters for the record and the info, where it has them.
         waits: it is a coroutine function.
         may_wait: it answers with an awaitable at times.
+        asks: it puts questions to the snapshot, beside those for agencies and their sources.
+        public: what it answers the public, whatever the record; DEPENDS where that depends.
     """
 
     field: StrawberryField
@@ -38,6 +41,8 @@ class Resolver(NamedTuple):
     info: str | None = None
     waits: bool = False
     may_wait: bool = False
+    asks: bool = False
+    public: Any = DEPENDS
 
 
 class Resolvers:
@@ -86,11 +91,14 @@ class Resolvers:
         if positional:
             raise Uncompilable("a resolver that is a method")
         answers = str(declared.base_resolver.signature.return_annotation)
+        function = cast("Callable[..., Any]", declared.base_resolver.wrapped_func)
         return Resolver(
             declared,
-            function=cast("Callable[..., Any]", declared.base_resolver.wrapped_func),
+            function=function,
             root=next((name for name, value in named.items() if value is _ROOT), None),
             info=next((name for name, value in named.items() if value is _INFO), None),
             waits=declared.is_async,
             may_wait=any(word in answers for word in _MAY_WAIT),
+            asks=asks(function),
+            public=for_the_public(function),
         )

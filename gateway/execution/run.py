@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from graphql.execution.values import VariableValues
 
+from schema.graph.batches import Place, Then
 from schema.graph.context import Context
 
 #: Makes a value of an answer from what a resolver came to.
@@ -92,11 +93,16 @@ async def _all(awaitables: list[Awaitable[Any]]) -> list[Any]:
     if len(awaitables) == 1:
         return [await awaitables[0]]
     # None may be left behind: they read from a snapshot that ends with the operation.
-    values = await asyncio.gather(*awaitables, return_exceptions=True)
+    apart = [each for each in awaitables if not isinstance(each, Place | Then)]
+    values = await asyncio.gather(*apart, return_exceptions=True)
     for value in values:
         if isinstance(value, BaseException):
             raise value
-    return values
+    if len(apart) == len(awaitables):
+        return values
+    # The others share their questions: the first one waits for all, and no task is needed for any.
+    found = iter(values)
+    return [await each if isinstance(each, Place | Then) else next(found) for each in awaitables]
 
 
 def written(data: Any) -> bytes:

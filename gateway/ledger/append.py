@@ -14,11 +14,13 @@ from msgspec.structs import replace
 from gateway.ledger.counters import ADD, Counted, Tally, counted
 from gateway.ledger.database import Dialect, Transaction
 from gateway.ledger.erasure import emptied
+from gateway.ledger.references import named, numbers
 from gateway.ledger.rows import COLUMNS, clean, complaint_from_row, complaint_values, encoded, moment_text, stored_text
 from gateway.ledger.search import stems, words
 from gateway.ledger.witness import fingerprint
 from schema.agency import AgencyLevel
 from schema.complaint import Complaint, ContentState, Rejected
+from schema.delivery import DeliveryState
 from schema.errors import LedgerCorrupt
 from schema.events import Change, EventDraft, Position
 
@@ -28,7 +30,8 @@ EVENT_COLUMNS = (
 )  # fmt: skip
 
 
-def _upsert(table: str, columns: Sequence[str], kept: Sequence[str] = ("id",)) -> str:
+def upsert(table: str, columns: Sequence[str], kept: Sequence[str] = ("id",)) -> str:
+    """Puts a row in the place of the one with its id, whose `kept` columns stay."""
     marks = ", ".join(f"${n}" for n in range(1, len(columns) + 1))
     updates = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in kept)
     names = ", ".join(columns)
@@ -38,18 +41,19 @@ def _upsert(table: str, columns: Sequence[str], kept: Sequence[str] = ("id",)) -
 _INSERT_EVENT = "INSERT INTO events ({}) VALUES ({})".format(
     ", ".join(EVENT_COLUMNS), ", ".join(f"${n}" for n in range(1, len(EVENT_COLUMNS) + 1))
 )
-_UPSERT_COMPLAINT = _upsert("complaints", COLUMNS)
-_UPSERT_STAMP = _upsert("stamps", ("id", "agency", "visibility", "seq"))
-_UPSERT_QUARANTINE = _upsert(
+_UPSERT_COMPLAINT = upsert("complaints", COLUMNS)
+_UPSERT_STAMP = upsert("stamps", ("id", "agency", "visibility", "seq"))
+_UPSERT_QUARANTINE = upsert(
     "quarantine",
     ("id", "agency", "native_id", "reason", "shape", "first_seen_at", "last_seen_at"),
     kept=("id", "first_seen_at"),
 )
-_UPSERT_STEMS = _upsert("complaint_stems", ("id", "stems")) + " WHERE complaint_stems.stems <> excluded.stems"
+_UPSERT_STEMS = upsert("complaint_stems", ("id", "stems")) + " WHERE complaint_stems.stems <> excluded.stems"
 _UPSERT_DOCUMENT = (
     "INSERT INTO complaint_search (id, document) VALUES ($1, to_tsvector('indonesian', $2))"
     " ON CONFLICT (id) DO UPDATE SET document = excluded.document"
 )
+_INSERT_NAME = "INSERT INTO complaint_references (id, complaint_id, system, key) VALUES ($1, $2, $3, $4)"
 _NEWEST_ON_SQLITE = (
     f"SELECT {', '.join(COLUMNS)} FROM complaints"
     " WHERE agency = $1 AND native_id IN (SELECT value FROM json_each($2)) ORDER BY generation"
@@ -63,7 +67,7 @@ _NEWEST_ON_POSTGRES = (
 _INDEXED_CHARACTERS = 100_000
 
 #: The longest that PostgreSQL's indexes and our columns take. Nothing real comes near.
-_LONGEST = {"native_id": 400, "tracking_id": 400, "category": 160}
+LONGEST = {"native_id": 400, "tracking_id": 400, "category": 160}
 
 
 class Appended:
@@ -91,6 +95,10 @@ class Appended:
         self._stamps: dict[tuple[str, str], int] = {}
         self._counted: dict[str, Counted] = {}
         self._tally = Tally()
+        self._names: dict[str, list[tuple[str, str, str, str]]] = {}
+        self._deliveries: dict[str, tuple[int, DeliveryState]] = {}
+        #: Complaints that are new, or have a new number, by id.
+        self.numbered: dict[str, Complaint] = {}
         #: Whether a complaint was only seen again, or changed without an event.
         self.seen_again = False
         self.derived = False
@@ -130,7 +138,16 @@ class Appended:
             replace(after, version=version), self._levels[after.agency], self._seqs.get(after.id, self.seq)
         )
         self._index(before, after)
+        self._name(before, after)
         self._count(before, after)
+
+    def told(self, delivery: str) -> tuple[int, DeliveryState] | None:
+        """The seq of the first event taken that tells of a delivery, and the state that the last one tells."""
+        return self._deliveries.get(delivery)
+
+    def names(self) -> Sequence[tuple[str, str, str, str]]:
+        """Rows of `complaint_references` that are new."""
+        return [row for rows in self._names.values() for row in rows]
 
     def source_changed(self, agency: str, occurred_at: datetime) -> None:
         """Takes a change of an agency's state of health."""
@@ -140,6 +157,10 @@ class Appended:
              moment_text(occurred_at), self._now, "{}")
         )  # fmt: skip
         self._stamps[agency, "health"] = self.seq
+
+    def following(self, now: datetime, levels: Mapping[str, AgencyLevel], seqs: Mapping[str, int]) -> Appended:
+        """What comes after this one in the same transaction."""
+        return Appended(self.position, now, levels, seqs)
 
     async def write(self, tx: Transaction) -> None:
         """Writes all that was taken, and the head."""
@@ -153,6 +174,7 @@ class Appended:
             await tx.executemany(ADD, counts)
         await self._write_texts(tx)
         await self._write_assignments(tx)
+        await self._write_names(tx)
         if self._stamps:
             stamps = [(f"{agency}/{seen}", agency, seen, seq) for (agency, seen), seq in self._stamps.items()]
             await tx.executemany(_UPSERT_STAMP, stamps)
@@ -187,6 +209,10 @@ class Appended:
             )
         )
         self._stamps[after.agency, "public" if was_public or is_public else "hidden"] = self.seq
+        delivery, state = draft.detail.delivery, draft.detail.delivery_state
+        if delivery is not None and state is not None:
+            first, _ = self._deliveries.get(delivery, (self.seq, state))
+            self._deliveries[delivery] = first, state
 
     def _index(self, before: Complaint | None, after: Complaint) -> None:
         text = _searchable(after)
@@ -196,6 +222,13 @@ class Appended:
             # An agency's own unit is no agency here: then the one that holds the record must act.
             plugged_in = {reference.agency for reference in after.assigned_agencies if reference.agency}
             self._assignments[after.id] = plugged_in or {after.agency}
+
+    def _name(self, before: Complaint | None, after: Complaint) -> None:
+        known = before.external_references if before is not None else ()
+        if known != after.external_references:
+            self._names[after.id] = named(after)
+        if before is None or numbers(before) != numbers(after):
+            self.numbered[after.id] = after
 
     def _count(self, before: Complaint | None, after: Complaint) -> None:
         # A batch may change a complaint twice, each time by the snapshot that it began with.
@@ -222,6 +255,14 @@ class Appended:
         rows = [(f"{agency}/{id}", agency, id) for id, agencies in self._assignments.items() for agency in agencies]
         if rows:
             await tx.executemany("INSERT INTO assignments (id, agency, complaint_id) VALUES ($1, $2, $3)", rows)
+
+    async def _write_names(self, tx: Transaction) -> None:
+        if self._names:
+            await tx.executemany(
+                "DELETE FROM complaint_references WHERE complaint_id = $1", [(id,) for id in self._names]
+            )
+        if rows := self.names():
+            await tx.executemany(_INSERT_NAME, rows)
 
 
 async def quarantine(
@@ -291,7 +332,7 @@ async def locked_head(tx: Transaction) -> tuple[Position, int]:
 def unstorable(complaint: Complaint) -> Rejected | None:
     """What the quarantine keeps of a complaint that no row can hold; None when one can."""
     region = complaint.incident_location.region_code if complaint.incident_location else None
-    problems = [name for name, most in _LONGEST.items() if len(getattr(complaint, name) or "") > most]
+    problems = [name for name, most in LONGEST.items() if len(getattr(complaint, name) or "") > most]
     problems += ["region_code"] if region and len(region) > 16 else []
     if not problems:
         return None

@@ -30,6 +30,7 @@ from schema.events import Position
 #: All but the head row, which is locked and never deleted: other writers may be waiting for it.
 TABLES = (
     "stamps", "events", "complaints", "complaint_search", "assignments", "agencies", "quarantine", "counters", "pushes",
+    "deliveries", "sealed", "idempotency", "links", "dismissals", "reporters", "complaint_references", "keys", "audit",
 )  # fmt: skip
 
 _FORMAT = "simpul-ledger-1"

@@ -56,12 +56,13 @@ class _Shape(NamedTuple):
     """What a page's text depends on.
 
     Attributes:
+        visible: see `visibility.parts`.
         split: the places of the conditions that are merged over.
         enough: no less than the limit.
     """
 
     dialect: Dialect
-    visible: str
+    visible: tuple[str, ...]
     conditions: Shape
     split: tuple[int, ...]
     order: ComplaintOrder
@@ -95,7 +96,7 @@ def page(
     values = [condition.values if k in split else bound(condition) for k, condition in enumerate(conditions)]
     shape = _Shape(
         dialect,
-        visibility.complaints(viewer),
+        visibility.parts(viewer),
         tuple([(condition.kind, len(several)) for condition, several in zip(conditions, values, strict=True)]),
         split,
         order,
@@ -129,9 +130,10 @@ def count(filter: ComplaintFilter, viewer: Viewer, dialect: Dialect) -> Statemen
     conditions = complaint_conditions(filter, dialect)
     cube = counters.covering([condition.kind for condition in conditions])
     shape = shape_of(conditions)
-    if cube is not None:
+    countable = visibility.counters(viewer)
+    if cube is not None and countable is not None:
         kinds = [condition.kind for condition in conditions]
-        where = counters.where(cube, shape, visibility.counters(viewer), dialect)
+        where = counters.where(cube, shape, countable, dialect)
         text = f"SELECT {counters.summed(kinds)} FROM counters c WHERE {where}"
         return Statement(text, params(conditions), heavy=counters.large(cube, kinds))
     where = matching(shape, visibility.complaints(viewer), dialect)
@@ -180,7 +182,9 @@ def _page(shape: _Shape) -> str:
     ]
     order = order_by(shape.order, shape.backward, [place + 1 for place in places(shape.order, shape.columns)])
     branches = [
-        _branch(shape, bindings, marks, bounds) for marks in product(*(bindings[place] for place in shape.split))
+        _branch(shape, visible, bindings, marks, bounds)
+        for visible in shape.visible
+        for marks in product(*(bindings[place] for place in shape.split))
     ]
     if shape.dialect is Dialect.POSTGRES:
         # It merges only what is in order already. And without a number it would take a limit for a tenth of all rows.
@@ -189,11 +193,13 @@ def _page(shape: _Shape) -> str:
     return f"{' UNION ALL '.join(branches)} ORDER BY {order} LIMIT {next(marks)}"
 
 
-def _branch(shape: _Shape, bindings: Sequence[Sequence[str]], own: Sequence[str], bounds: Sequence[str]) -> str:
+def _branch(
+    shape: _Shape, visible: str, bindings: Sequence[Sequence[str]], own: Sequence[str], bounds: Sequence[str]
+) -> str:
     """The rows of one value (`own`) of each condition that is merged over; without such conditions, all rows."""
     merged = dict(zip(shape.split, own, strict=True))
     source = "complaints c"
-    conditions = [shape.visible]
+    conditions = [visible]
     for k, (kind, n) in enumerate(shape.conditions):
         if kind == "text" and shape.order.field is ComplaintOrderField.RELEVANCE:
             source = f"({search.hits(bindings[k][0], shape.dialect)}) hits JOIN complaints c ON c.id = hits.id"
@@ -253,6 +259,8 @@ def _selected(order: ComplaintOrder, columns: tuple[str, ...]) -> Sequence[str]:
 
 
 def _columns(columns: Sequence[str]) -> list[str]:
-    if not _KNOWN.issuperset(columns):
-        raise ValueError(f"no such columns: {', '.join(sorted(set(columns) - _KNOWN))}")
-    return [f"c.{column}" for column in columns]
+    """What is selected for names of columns, and for what `visibility` says of a row."""
+    unknown = [column for column in columns if column not in _KNOWN and not isinstance(column, visibility.Said)]
+    if unknown:
+        raise ValueError(f"no such columns: {', '.join(sorted(unknown))}")
+    return [f"({column})" if isinstance(column, visibility.Said) else f"c.{column}" for column in columns]

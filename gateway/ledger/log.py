@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 import msgspec
 
+from gateway.ledger import visibility
 from gateway.ledger.database import Row, Sql
 from gateway.ledger.filters import event_conditions
 from gateway.ledger.rows import moment
@@ -23,7 +24,7 @@ _FEW = 500
 
 _COLUMNS = (
     "seq", "kind", "complaint_id", "agency", "version", "origin", "occurred_at", "recorded_at", "actor_role",
-    "actor_agency", "detail", "status", "region_code", "classification", "category", "public_after",
+    "actor_agency", "detail", "status", "region_code", "classification", "category",
 )  # fmt: skip
 
 _detail = msgspec.json.Decoder(EventDetail).decode
@@ -46,8 +47,9 @@ def page(
         f"e.seq <= {sql.bind(until)}",
         *event_conditions(filter, viewer, agencies, sql),
     ]
+    columns = [*(f"e.{column}" for column in _COLUMNS), visibility.told_as_it_is(viewer)]
     text = (
-        f"SELECT {', '.join(f'e.{column}' for column in _COLUMNS)}"
+        f"SELECT {', '.join(columns)}"
         " FROM events e JOIN complaints c ON c.id = e.complaint_id"
         f" WHERE {' AND '.join(conditions)} ORDER BY e.seq LIMIT {sql.bind(limit)}"
     )

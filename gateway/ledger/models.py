@@ -137,6 +137,10 @@ class ComplaintRow(Model):
     clocks = fields.TextField()
     attachments = fields.TextField()
     external_references = fields.TextField()
+    #: `schema.complaint.Routed` as JSON; None where it was not written here.
+    routing = fields.TextField(null=True)
+    #: JSON, as the records of `schema.complaint`.
+    sent = fields.TextField(default="[]")
 
     class Meta:
         table = "complaints"
@@ -195,3 +199,145 @@ class PushRow(Model):
 
     class Meta:
         table = "pushes"
+
+
+class DeliveryRow(Model):
+    """A write on its way to an agency."""
+
+    id = fields.CharField(max_length=40, primary_key=True)
+    complaint_id = fields.CharField(max_length=40)
+    agency = fields.CharField(max_length=64)
+    kind = fields.CharField(max_length=16)
+    state = fields.CharField(max_length=16)
+    #: Of the event that queued it.
+    seq = fields.BigIntField()
+    entry = fields.IntField(null=True)
+    attempts = fields.IntField()
+    queued_at = fields.CharField(max_length=24)
+    sent_at = fields.CharField(max_length=24, null=True)
+    settled_at = fields.CharField(max_length=24, null=True)
+    next_attempt_at = fields.CharField(max_length=24, null=True)
+    native_id = fields.TextField(null=True)
+    #: `schema.agency.SourceProblem` as JSON.
+    error = fields.TextField(null=True)
+    owner = fields.TextField(null=True)
+    leased_until = fields.CharField(max_length=24, null=True)
+
+    class Meta:
+        table = "deliveries"
+
+
+class SealedRow(Model):
+    """What a delivery needs and no snapshot may keep, encrypted. It goes when the delivery is settled."""
+
+    id = fields.CharField(max_length=40, primary_key=True)  # the delivery's
+    content = fields.BinaryField()
+
+    class Meta:
+        table = "sealed"
+
+
+class IdempotencyRow(Model):
+    """A write that was done, for as long as it may be sent again. Keyed hashes and ids only."""
+
+    id = fields.CharField(max_length=64, primary_key=True)  # hash of credential, action and key
+    body = fields.CharField(max_length=64, null=True)
+    #: `schema.writes.Outcome` as JSON.
+    outcome = fields.TextField()
+    #: The head right after it.
+    seq = fields.BigIntField()
+    created_at = fields.CharField(max_length=24)
+
+    class Meta:
+        table = "idempotency"
+
+
+class LinkRow(Model):
+    """Two records of one matter, as seen from one of them: each link is two rows."""
+
+    id = fields.CharField(max_length=104, primary_key=True)  # "<complaint>/<kind>/<other>"
+    complaint_id = fields.CharField(max_length=40)
+    other_id = fields.CharField(max_length=40)
+    kind = fields.CharField(max_length=16)
+    created_at = fields.CharField(max_length=24)
+    confidence = fields.FloatField()
+    #: The head when it was made.
+    seq = fields.BigIntField()
+
+    class Meta:
+        table = "links"
+
+
+class DismissalRow(Model):
+    """Two complaints that an officer called no duplicates, as seen from one of them: two rows each."""
+
+    id = fields.CharField(max_length=88, primary_key=True)  # "<complaint>/<other>"
+    complaint_id = fields.CharField(max_length=40)
+    other_id = fields.CharField(max_length=40)
+    created_at = fields.CharField(max_length=24)
+
+    class Meta:
+        table = "dismissals"
+
+
+class ReporterRow(Model):
+    """Which complaints a reporter's token opens."""
+
+    id = fields.CharField(max_length=112, primary_key=True)  # "<hash>/<complaint>"
+    hash = fields.CharField(max_length=64)
+    complaint_id = fields.CharField(max_length=40)
+
+    class Meta:
+        table = "reporters"
+
+
+class ReferenceRow(Model):
+    """A number of another system that a complaint's record names."""
+
+    id = fields.CharField(max_length=48, primary_key=True)  # "<complaint>/<place in external_references>"
+    complaint_id = fields.CharField(max_length=40)
+    #: In lower case.
+    system = fields.TextField()
+    key = fields.TextField()
+
+    class Meta:
+        table = "complaint_references"
+
+
+class KeyRow(Model):
+    """An operator's key, by its hash."""
+
+    id = fields.CharField(max_length=40, primary_key=True)
+    hash = fields.CharField(max_length=64, unique=True)
+    name = fields.TextField()
+    role = fields.CharField(max_length=24)
+    #: Slugs, as JSON.
+    agencies = fields.TextField()
+    created_at = fields.CharField(max_length=24)
+    expires_at = fields.CharField(max_length=24, null=True)
+    revoked_at = fields.CharField(max_length=24, null=True)
+
+    class Meta:
+        table = "keys"
+
+
+class AuditRow(Model):
+    """A write, or one that was refused: chained, and never changed."""
+
+    seq = fields.BigIntField(primary_key=True, generated=False)
+    at = fields.CharField(max_length=24)
+    actor = fields.CharField(max_length=128)
+    action = fields.CharField(max_length=32)
+    outcome = fields.CharField(max_length=32)
+    complaint_id = fields.CharField(max_length=40, null=True)
+    other_id = fields.CharField(max_length=40, null=True)
+    delivery_id = fields.CharField(max_length=40, null=True)
+    #: The ledger's head right after it.
+    ledger_seq = fields.BigIntField()
+    body = fields.CharField(max_length=64, null=True)
+    previous = fields.CharField(max_length=64)
+    hash = fields.CharField(max_length=64)
+    signature = fields.TextField(null=True)
+
+    class Meta:
+        table = "audit"

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
-from gateway.ledger import listing, log, statistics, visibility
-from gateway.ledger.database import Database, Dialect, Row
+from gateway.ledger import deliveries, journeys, links, listing, log, statistics, visibility
+from gateway.ledger.asking import Asking
+from gateway.ledger.database import Database, Row
 from gateway.ledger.filters import agencies_meant
 from gateway.ledger.rows import COLUMNS, clean, complaint_from_row, moment
-from gateway.ledger.state import AGENCIES, HEAD, STAMPS, Head, Remembered, State, asking, beside, head_of, told
+from gateway.ledger.state import Remembered
 from gateway.ledger.statement import Statement
 from schema.agency import Agency, SourceReport
 from schema.complaint import Complaint
-from schema.errors import LedgerError
-from schema.events import Event, Position
+from schema.delivery import Delivery, DeliveryFilter, DeliveryPage, DeliveryQueue
+from schema.events import Event, EventKind, Position
+from schema.links import Link
 from schema.ports import Dependencies, Quarantined, Rows, Versions
 from schema.query import (
     ComplaintFilter,
@@ -31,9 +33,6 @@ from schema.query import (
 
 #: Ids that one statement asks for.
 _IDS_AT_ONCE = 512
-
-#: Rows, and the values of what was asked with them.
-Answers: TypeAlias = "tuple[Sequence[Row], Sequence[Any]]"
 
 _QUARANTINE = (
     "SELECT native_id, reason, first_seen_at FROM quarantine WHERE agency = $1"
@@ -53,30 +52,13 @@ class LedgerReader:
         return LedgerSnapshot(self._database, viewer, self._remembered, lone=lone)
 
 
-class LedgerSnapshot:
+class LedgerSnapshot(Asking):
     """The ledger at one moment, as one viewer may see it. See `schema.ports.Snapshot`."""
 
     def __init__(self, database: Database, viewer: Viewer, remembered: Remembered, *, lone: bool = False) -> None:
+        super().__init__(database, remembered, lone=lone)
         self.viewer = viewer
         self.dependencies = Dependencies()
-        self._database = database
-        self._dialect = database.dialect
-        self._remembered = remembered
-        self._lone = lone
-        self._asked = False
-        # A single statement needs no session, if it tells the ledger's state along.
-        self._session = None if lone else database.session()
-        self._over = False
-        self._known: Head | None = None
-        self._state: State | None = None
-
-    async def __aenter__(self) -> LedgerSnapshot:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._over = True
-        if self._session is not None:
-            await self._session.release()
 
     async def head(self) -> Position:
         self.dependencies.head = True
@@ -115,13 +97,14 @@ class LedgerSnapshot:
         count: bool = False,
     ) -> Rows:
         self._depends_on_rows(filter.agencies, columns)
-        statement = listing.page(filter, order, window, self.viewer, self._dialect, columns)
+        asked = (*columns, *visibility.hidden_parts(self.viewer, columns))
+        statement = listing.page(filter, order, window, self.viewer, self._dialect, asked)
         found, total = await self._with_count(statement, filter) if count else (await self._ask(statement), None)
         more = len(found) > window.limit
         page = self._as_seen(found[: window.limit], columns)
         return Rows(
             rows=page[::-1] if window.backward else page,
-            key=lambda row: listing.key(order, row, columns),
+            key=lambda row: listing.key(order, row, asked),
             has_next=window.before is not None if window.backward else more,
             has_previous=more if window.backward else window.after is not None,
             total=total,
@@ -129,8 +112,9 @@ class LedgerSnapshot:
 
     async def rows_by_ids(self, ids: Sequence[str], columns: tuple[str, ...]) -> Mapping[str, Sequence[Any]]:
         self._depends_on_rows((), columns)
-        found = self._as_seen(await self._by_ids(ids, columns), columns)
-        at = len(columns)
+        asked = (*columns, *visibility.hidden_parts(self.viewer, columns))
+        found = self._as_seen(await self._by_ids(ids, asked), columns)
+        at = len(asked)
         rows = {row[at]: row for row in found}
         for id, row in rows.items():
             self.dependencies.complaints[id] = row[at + 1]
@@ -142,7 +126,8 @@ class LedgerSnapshot:
         self, tracking_id: str, agency: str | None, columns: tuple[str, ...]
     ) -> Sequence[Sequence[Any]]:
         self._depends_on_rows(None if agency is None else (agency,), columns)
-        found = await self._ask(listing.by_tracking_id(tracking_id, agency, self.viewer, self._dialect, columns))
+        asked = (*columns, *visibility.hidden_parts(self.viewer, columns))
+        found = await self._ask(listing.by_tracking_id(tracking_id, agency, self.viewer, self._dialect, asked))
         return self._as_seen(found, columns)
 
     async def complaints(self, filter: ComplaintFilter, order: ComplaintOrder, window: Window) -> ComplaintPage:
@@ -200,6 +185,82 @@ class LedgerSnapshot:
             return EventPage(events=told, end=until, has_more=until < head.seq)
         return EventPage(events=told, end=rows[first][0] - 1, has_more=True)
 
+    async def deliveries(self, filter: DeliveryFilter, after: int, first: int, *, count: bool = False) -> DeliveryPage:
+        self._depends_on_deliveries()
+        mine = visibility.mine(self.viewer)
+        if visibility.has_none(self.viewer):
+            return DeliveryPage(deliveries=(), total=0 if count else None)
+        counting = [deliveries.count(filter, mine)] if count else []
+        rows, totals = await self._ask_all(deliveries.page(filter, mine, after, first + 1), *counting)
+        return DeliveryPage(
+            deliveries=tuple(deliveries.from_row(row) for row in rows[:first]),
+            has_next=len(rows) > first,
+            total=totals[0] if count else None,
+        )
+
+    async def deliveries_by_ids(self, ids: Sequence[str]) -> Mapping[str, Delivery]:
+        self._depends_on_deliveries()
+        if not ids or visibility.has_none(self.viewer):
+            return {}
+        asked = [clean(id) for id in ids]
+        rows = await self._ask(deliveries.by_ids(asked, visibility.mine(self.viewer)))
+        return {row[0]: deliveries.from_row(row) for row in rows}
+
+    async def latest_deliveries(self, complaints: Sequence[str]) -> Mapping[str, Delivery]:
+        if not complaints or visibility.has_none(self.viewer):
+            return {}
+        self.dependencies.health = True
+        rows = await self._ask(deliveries.latest([clean(id) for id in complaints], visibility.mine(self.viewer)))
+        seqs = {row[-2]: row[-1] for row in rows}
+        self._depends_on_complaints(complaints, seqs)
+        return {row[-2]: deliveries.from_row(row) for row in rows if row[0] is not None}
+
+    async def queues(self) -> Mapping[str, DeliveryQueue]:
+        self._depends_on_deliveries()
+        return {row[0]: deliveries.queue(row) for row in await self._ask(deliveries.QUEUES)}
+
+    async def links(self, complaints: Sequence[str]) -> Mapping[str, Sequence[Link]]:
+        if not complaints:
+            return {}
+        found: dict[str, list[Link]] = {}
+        seqs: dict[str, int] = {}
+        for id, seq, *link, other in await self._ask(journeys.linked_to([clean(id) for id in complaints], self.viewer)):
+            seqs[id] = seq
+            if link[0] is None:
+                continue
+            if other is None:  # it may come into sight
+                self._depends()
+                continue
+            found.setdefault(id, []).append(links.from_row(link))
+            self.dependencies.complaints[link[1]] = other
+        self._depends_on_complaints(complaints, seqs)
+        return found
+
+    async def linked(self, complaint: str, most: int) -> Sequence[Complaint]:
+        reached = dict.fromkeys([complaint])
+        edge = [complaint]
+        while edge and len(reached) < most:
+            found = await self.links(edge)
+            edge = [
+                id
+                for id in dict.fromkeys(link.other_id for e in edge for link in found.get(e, ()))
+                if id not in reached
+            ]
+            reached |= dict.fromkeys(edge)
+        complaints = await self.by_ids(list(reached)[:most])
+        return [complaints[id] for id in reached if id in complaints]
+
+    async def neighbours(self, complaint: Complaint, days: int, most: int) -> Sequence[Complaint]:
+        self._depends()
+        self.dependencies.health = True  # a dismissal is no event
+        rows = [
+            row
+            for statement in journeys.neighbours(complaint, days, most, self.viewer)
+            for row in await self._ask(statement)
+        ]
+        found = [self._complaint(row) for row in rows]
+        return sorted(found, key=lambda other: journeys.nearness(complaint, other))[:most]
+
     async def quarantine(self, agency: str, first: int) -> Sequence[Quarantined]:
         self.dependencies.health = True
         if not visibility.operates(self.viewer, agency):
@@ -209,8 +270,13 @@ class LedgerSnapshot:
 
     async def _told(self, rows: Sequence[Row]) -> tuple[Event, ...]:
         complaints = await self._stored({row[2] for row in rows if not log.is_withdrawal(row)})
-        told = (self._event(row, complaints) for row in rows)
-        return tuple(event for event in told if event is not None)
+        told = [event for row in rows if (event := self._event(row, complaints)) is not None]
+        others = {event.detail.other for event in told if event.kind is EventKind.LINKED} - {None}
+        if others:
+            # Whom a complaint is linked to is told to those alone who see both.
+            seen = {row[0] for row in await self._by_ids([id for id in others if id is not None], ("id",))}
+            told = [event for event in told if event.detail.other is None or event.detail.other in seen]
+        return tuple(told)
 
     def _event(self, row: Row, complaints: Mapping[str, Complaint]) -> Event | None:
         event = log.event(row)
@@ -237,15 +303,12 @@ class LedgerSnapshot:
         return found
 
     def _as_seen(self, rows: Sequence[Row], columns: tuple[str, ...]) -> Sequence[Row]:
-        """The rows without the parts that are not this viewer's."""
-        if "follow_ups" not in columns:
+        """The rows without the parts that are not this viewer's; `visibility.hidden_parts` stand behind the columns."""
+        if "follow_ups" not in columns or visibility.sees_all(self.viewer):
             return rows
         at = columns.index("follow_ups")
-        return [self._redacted(row, at) for row in rows]
-
-    def _redacted(self, row: Row, at: int) -> Row:
-        shown = visibility.follow_ups_as_seen(row[at], self.viewer)
-        return row if shown is row[at] else (*row[:at], shown, *row[at + 1 :])
+        said = len(columns) if visibility.hidden_parts(self.viewer, columns) else None
+        return [row if said is not None and row[said] else _redacted(row, at) for row in rows]
 
     def _depends(self, agencies: Collection[str] | None = None) -> None:
         """Takes down that an answer hangs on these agencies (None: on all)."""
@@ -255,97 +318,27 @@ class LedgerSnapshot:
         elif known is not None:
             known.update(agencies)
 
+    def _depends_on_deliveries(self) -> None:
+        self.dependencies.head = True
+        self.dependencies.health = True  # an attempt that is put off is no event
+
+    def _depends_on_complaints(self, asked: Collection[str], seqs: Mapping[str, int]) -> None:
+        self.dependencies.complaints.update(seqs)
+        if any(id not in seqs for id in asked):
+            self._depends()
+
     def _depends_on_rows(self, agencies: Collection[str] | None, columns: Collection[str]) -> None:
         if agencies != ():
             self._depends(agencies)
         if "synced_at" in columns:  # moves without an event
             self.dependencies.health = True
 
-    async def _head(self) -> Head:
-        if self._known is None:
-            if self._session is None:
-                await self._tell(None)
-            else:
-                self._known = Head(*(await self._fetch(HEAD))[0])
-        assert self._known is not None
-        return self._known
-
-    async def _stamps(self, head: Head) -> Sequence[Row]:
-        state = self._state or self._remembered.state
-        if state.stamped != head.stamped:
-            state = state._replace(stamped=head.stamped, stamps=await self._fetch(STAMPS))
-            self._remember(state)
-        return state.stamps
-
-    async def _agencies(self) -> Sequence[Row]:
-        head = self._known or await self._head()
-        state = self._state or self._remembered.state
-        if state.reported != head.reported:
-            state = state._replace(reported=head.reported, agencies=await self._fetch(AGENCIES))
-            self._remember(state)
-        return state.agencies
-
-    def _remember(self, state: State) -> None:
-        self._state = self._remembered.state = state
-
     async def _with_count(self, statement: Statement, filter: ComplaintFilter) -> tuple[Sequence[Row], int]:
         """The rows, and how many complaints match the filter."""
         rows, [total] = await self._ask_all(statement, listing.count(filter, self.viewer, self._dialect))
         return rows, total
 
-    async def _ask(self, statement: Statement) -> Sequence[Row]:
-        """Puts a question for complaints, counts, statistics or events."""
-        return (await self._ask_all(statement))[0]
 
-    async def _ask_all(self, statement: Statement, *others: Statement) -> Answers:
-        """Puts a question, and others of one value each."""
-        if self._lone and (self._asked or self._known is not None):
-            raise LedgerError("a snapshot for a lone question was asked something before it")
-        self._asked = True
-        return await (self._fetch_all if self._session is not None else self._tell)(statement, *others)
-
-    async def _tell(self, statement: Statement | None, *others: Statement) -> Answers:
-        """By one statement, if that can bring the state along; else by a transaction."""
-        tell = self._tell_all if self._dialect is Dialect.POSTGRES else self._tell_head
-        found = await tell(statement, *others)
-        if found is not None:
-            return found
-        if self._over:
-            raise LedgerError("the snapshot is over")
-        self._session = self._database.session()
-        found = await self._fetch_all(statement, *others) if statement is not None else ((), ())
-        # For the next one.
-        await self._stamps(await self._head())
-        await self._agencies()
-        return found
-
-    async def _tell_all(self, statement: Statement | None, *others: Statement) -> Answers | None:
-        """With whatever changed of the ledger's state."""
-        state = self._remembered.state
-        asked = asking(state, statement, *others)
-        found = told(await self._database.fetch(asked.sql, asked.params, heavy=asked.heavy), state, statement, *others)
-        if found is None:
-            return None
-        self._known = found.head
-        self._remember(found.state)
-        return found.rows, found.values
-
-    async def _tell_head(self, statement: Statement | None, *others: Statement) -> Answers | None:
-        """With the head in each row, under which the state that is remembered may still be true."""
-        if others or (statement is not None and not statement.few):
-            return None  # on SQLite a transaction costs less than the head in each of many rows
-        state = self._remembered.state
-        asked = beside(statement)
-        rows = await self._database.fetch(asked.sql, asked.params)
-        if not rows or not state.is_of(head := head_of(rows[0])):
-            return None
-        self._known, self._state = head, state
-        return rows, ()
-
-    async def _fetch_all(self, statement: Statement, *others: Statement) -> Answers:
-        rows = await self._fetch(statement)
-        return rows, [(await self._fetch(other))[0][0] for other in others]
-
-    async def _fetch(self, statement: Statement) -> Sequence[Row]:
-        assert self._session is not None  # until there is one, `_tell` asks
-        return await self._session.fetch(statement.sql, statement.params, heavy=statement.heavy)
+def _redacted(row: Row, at: int) -> Row:
+    shown = visibility.follow_ups_as_seen(row[at])
+    return row if shown is row[at] else (*row[:at], shown, *row[at + 1 :])

@@ -30,6 +30,8 @@ from schema.complaint import (
     NativeStatus,
     Rating,
     RatingSource,
+    Routed,
+    Sent,
     StatusEvent,
 )
 from schema.errors import LedgerCorrupt
@@ -44,7 +46,7 @@ COLUMNS = (
     "latitude", "longitude", "address", "is_anonymous", "submitted_at", "submitted_month", "updated_at", "closed_at",
     "synced_at", "due_at", "next_breach_at", "breached", "days_to_first_follow_up", "days_to_close", "rating_score",
     "tags", "owner_agency", "assigned_agencies", "copied_agencies", "dispositions", "timeline", "follow_ups",
-    "ratings", "clocks", "attachments", "external_references",
+    "ratings", "clocks", "attachments", "external_references", "routing", "sent",
 )  # fmt: skip
 
 #: Bits of the column `breached`.
@@ -162,6 +164,8 @@ def complaint_values(c: Complaint, level: AgencyLevel, seq: int) -> tuple[Any, .
         _list(c.clocks),
         _list(c.attachments),
         _list(c.external_references),
+        encoded(c.routing) if c.routing else None,
+        _list(c.sent),
     )
 
 
@@ -253,6 +257,8 @@ _RATINGS = _decoder(tuple[Rating, ...])
 _CLOCKS = _decoder(tuple[SlaClock, ...])
 _ATTACHMENTS = _decoder(tuple[Attachment, ...])
 _EXTERNAL = _decoder(tuple[ExternalReference, ...])
+_ROUTING = msgspec.json.Decoder(Routed).decode
+_SENT = _decoder(tuple[Sent, ...])
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -274,7 +280,7 @@ def _complaint(row: Sequence[Any]) -> Complaint:
         latitude, longitude, address, is_anonymous, submitted_at, _submitted_month, updated_at, closed_at,
         synced_at, _due_at, _next_breach_at, _breached, days_to_first_follow_up, days_to_close, _rating_score,
         tags, owner_agency, assigned_agencies, copied_agencies, dispositions, timeline, follow_ups,
-        ratings, clocks, attachments, external_references,
+        ratings, clocks, attachments, external_references, routing, sent,
     ) = row[:_WIDTH]  # fmt: skip
     return Complaint(
         id=id,
@@ -319,6 +325,8 @@ def _complaint(row: Sequence[Any]) -> Complaint:
         external_references=_EXTERNAL(external_references),
         days_to_first_follow_up=days_to_first_follow_up,
         days_to_close=days_to_close,
+        routing=None if routing is None else _ROUTING(routing),
+        sent=_SENT(sent),
     )
 
 

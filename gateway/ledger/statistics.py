@@ -87,9 +87,9 @@ def statement(
     wanted = tuple(_in_order(measures))
     values = [*params(conditions), min(first, MOST_BUCKETS)]
     cube = counters.covering([condition.kind for condition in conditions], dimensions)
-    if cube is not None and set(wanted) <= {Measure.OVERDUE}:
-        visible = visibility.counters(viewer)
-        text = _summed(cube, shape_of(conditions), dimensions, wanted, visible, dialect)
+    countable = visibility.counters(viewer)
+    if cube is not None and countable is not None and set(wanted) <= {Measure.OVERDUE}:
+        text = _summed(cube, shape_of(conditions), dimensions, wanted, countable, dialect)
         return Statement(text, values, heavy=counters.large(cube, [condition.kind for condition in conditions]))
     visible = visibility.complaints(viewer)
     return Statement(_counted(shape_of(conditions), dimensions, wanted, visible, dialect), values, heavy=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from enum import IntEnum
+from itertools import count
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -14,6 +16,14 @@ from schema.errors import LedgerUnavailable
 T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
+
+
+class Turn(IntEnum):
+    """Who is next: whoever waits for an answer, then what goes on by itself; of the same, who came first."""
+
+    FIRST = 0
+    USUAL = 1
+    LAST = 2
 
 
 class _Job(Generic[T]):
@@ -45,7 +55,8 @@ class Worker:
     def __init__(self, database: Database, prepare: Callable[[WritingConnection], Awaitable[None]]) -> None:
         self._database = database
         self._prepare = prepare
-        self._jobs: asyncio.Queue[_Job[Any] | None] = asyncio.Queue()
+        self._jobs: asyncio.PriorityQueue[tuple[Turn, int, _Job[Any] | None]] = asyncio.PriorityQueue()
+        self._numbers = count()
         self._connection: WritingConnection | None = None
         self._task: asyncio.Task[None] | None = None
         self._doubtful = False
@@ -58,7 +69,7 @@ class Worker:
         await self._connected()
         self._begin()
 
-    async def run(self, body: Body[T], committed: Callable[[T], None]) -> T:
+    async def run(self, body: Body[T], committed: Callable[[T], None], turn: Turn = Turn.USUAL) -> T:
         """Runs `body` as a transaction, then `committed` with its result, then returns it.
 
         Raises:
@@ -67,13 +78,13 @@ class Worker:
         if self._ending:
             raise LedgerUnavailable("the hub is ending")
         job = _Job(body, committed)
-        self._jobs.put_nowait(job)
+        self._jobs.put_nowait((turn, next(self._numbers), job))
         return await asyncio.shield(job.result)
 
     async def aclose(self) -> None:
         """Finishes what was asked for, then ends."""
         self._ending = True
-        self._jobs.put_nowait(None)
+        self._jobs.put_nowait((Turn.LAST, next(self._numbers), None))
         while self._task is not None and not self._task.done():
             await asyncio.wait([self._task])  # by then it may have been begun again
         await self._disconnect()
@@ -91,7 +102,7 @@ class Worker:
         self._begin()
 
     async def _serve(self) -> None:
-        while (job := await self._jobs.get()) is not None:
+        while (job := (await self._jobs.get())[-1]) is not None:
             try:
                 connection = await self._connected()
                 result = await connection.transaction(job.body)

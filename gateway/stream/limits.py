@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from ipaddress import IPv6Address, ip_address, ip_network
 
-from schema.query import Viewer
+from schema.query import Role, Viewer
 
 #: Operations on one socket; streams, and as many sockets, of one client; and of all together.
 PER_SOCKET, PER_CLIENT, TOTAL = 100, 2_000, 10_000
@@ -89,7 +89,7 @@ class _Places:
 
 
 def _key(viewer: Viewer, client: str) -> str:
-    return f"{viewer.role} {viewer.name}" if viewer.name is not None else _network(client)
+    return _network(client) if viewer.role is Role.PUBLIC else viewer.credential
 
 
 def _network(client: str) -> str:

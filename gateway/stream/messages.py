@@ -20,9 +20,12 @@ class ConnectionInit(msgspec.Struct, frozen=True, tag_field="type", tag="connect
     payload: dict[str, Any] | None = None
 
     @property
-    def has_credentials(self) -> bool:
-        """Whether it carries what an HTTP request has in its header `Authorization`."""
-        return any(value for name, value in (self.payload or {}).items() if name.lower() == "authorization")
+    def authorization(self) -> str | None:
+        """What an HTTP request has in its header `Authorization`; empty if it is no text, or there twice."""
+        given = [value for name, value in (self.payload or {}).items() if name.lower() == "authorization" and value]
+        if not given:
+            return None
+        return given[0] if len(given) == 1 and isinstance(given[0], str) else ""
 
 
 class Ping(msgspec.Struct, frozen=True, tag_field="type", tag="ping"):

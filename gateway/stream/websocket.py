@@ -13,6 +13,7 @@ from graphql import GraphQLError
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from gateway.access.credentials import Recognise, Unauthenticated, nobody
 from gateway.cache.entry import Entry
 from gateway.connection import SEND_NOW
 from gateway.door import Door
@@ -26,7 +27,8 @@ from gateway.stream.limits import StreamLimits, TooManyStreams
 from gateway.stream.messages import Complete, ConnectionInit, Message, Ping, Pong, Subscribe
 from gateway.stream.patience import PATIENCE, Patience, TooSlow, Watchdog
 from gateway.telemetry import Metrics
-from schema.query import PUBLIC
+from schema.errors import SimpulError
+from schema.query import PUBLIC, Viewer
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +56,7 @@ class SocketEndpoint:
         door: answers what is no stream.
         closing: set when the hub goes down; every socket then closes with 1012.
         watchdog: ends sends to clients that don't read.
+        recognise: says who shows credentials.
     """
 
     def __init__(
@@ -66,7 +69,9 @@ class SocketEndpoint:
         watchdog: Watchdog,
         limits: StreamLimits,
         patience: Patience = PATIENCE,
+        recognise: Recognise = nobody,
     ) -> None:
+        self.recognise = recognise
         self.executor = executor
         self.door = door
         self.metrics = metrics
@@ -113,6 +118,7 @@ class Connection:
         self._asgi_send = send
         self._send_now: SendNow = socket.scope.get("extensions", {}).get(SEND_NOW, _NEVER)["send_now"]
         self._client = _client(socket.scope)
+        self._authorization = socket.headers.get("authorization")
         self._initialised = asyncio.Event()
         self._heard = True
         self._operations: dict[str, asyncio.Task[None]] = {}
@@ -184,12 +190,24 @@ class Connection:
     async def _initialise(self, message: ConnectionInit) -> None:
         if self._initialised.is_set():
             raise Close(4429, "Too many initialisation requests")
-        if message.has_credentials:
-            # There is nobody yet whom the hub could recognise. To serve the public's view to somebody who believes to
-            # be known would be worse than to say so.
-            raise Close(4403, "Forbidden")
+        if message.authorization is not None:
+            self._authorization = message.authorization
+        await self._viewer()
         self._initialised.set()
         await self._send(messages.ack())
+
+    async def _viewer(self) -> Viewer:
+        """Whoever is at the other end: asked anew for each operation, as the credentials may have been revoked."""
+        if self._authorization is None:
+            return PUBLIC
+        try:
+            return await self._hub.recognise(self._authorization)
+        except Unauthenticated:
+            # To serve the public's view to somebody who believes to be known would be worse than to say so.
+            raise Close(4403, "Forbidden") from None
+        except SimpulError as error:
+            log.warning("access.unknown", error=repr(error))
+            raise Close(1013, "who is asking can't be found out just now, try again") from error
 
     async def _subscribe(self, message: Subscribe, id: str) -> None:
         if not self._initialised.is_set():
@@ -201,6 +219,7 @@ class Connection:
             refused = _rate_limited(f"Too many operations on one socket: at most {most}.")
             await self._send(messages.error(id, refused.errors))
             return
+        viewer = await self._viewer()
         try:
             operation = self._hub.executor.prepare(message.payload)
         except Refused as refused:
@@ -208,19 +227,19 @@ class Connection:
             await self._send(messages.error(id, refusal(refused.errors).errors))
             return
         work = self._stream if operation.kind is SUBSCRIPTION else self._answer
-        self._operations[id] = self._group.create_task(work(operation, id))
+        self._operations[id] = self._group.create_task(work(operation, id, viewer))
 
-    async def _answer(self, operation: Operation, id: str) -> None:
+    async def _answer(self, operation: Operation, id: str, viewer: Viewer) -> None:
         """Runs one operation. Whatever is wrong with it, its neighbours live on."""
         started = time.perf_counter()
-        answer = await self._hub.door.answer(operation, PUBLIC)
+        answer = await self._hub.door.answer(operation, viewer)
         body, last = (answer.body, Answer()) if isinstance(answer, Entry) else (answer.json(), answer)
         self._hub.metrics.answered("websocket", operation.kind.value, last.outcome, time.perf_counter() - started)
         if not last.refused:
             await self._send(messages.next_head(id) + body + messages.NEXT_END)
         await self._finish(id, last)
 
-    async def _stream(self, operation: Operation, id: str) -> None:
+    async def _stream(self, operation: Operation, id: str, viewer: Viewer) -> None:
         """Sends frame after frame, then how it ended."""
         head, last, lagged, send_now = messages.next_head(id), Answer(), False, self._send_now
 
@@ -228,8 +247,8 @@ class Connection:
             return send_now([head + frame.body + messages.NEXT_END for frame in frames])
 
         try:
-            with self._counted():
-                async with aclosing(self._hub.executor.subscribe(operation, PUBLIC, push=push)) as frames:
+            with self._counted(viewer):
+                async with aclosing(self._hub.executor.subscribe(operation, viewer, push=push)) as frames:
                     async for frame in frames:
                         lagged = frame.lagged
                         if not push((frame,)):
@@ -247,8 +266,8 @@ class Connection:
         await self._finish(id, last)
 
     @contextmanager
-    def _counted(self) -> Iterator[None]:
-        with self._hub.limits.take(PUBLIC, self._client):
+    def _counted(self, viewer: Viewer) -> Iterator[None]:
+        with self._hub.limits.take(viewer, self._client):
             self._hub.metrics.streams("websocket", +1)
             try:
                 yield

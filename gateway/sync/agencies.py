@@ -14,7 +14,7 @@ from connectors.manifest import Manifest
 from connectors.registry import connect
 from connectors.secrets import Resolve, Secret
 from gateway.supervisor import cancel, supervise
-from gateway.sync.diff import Rules
+from gateway.sync.derived import Rules
 from gateway.sync.poller import OnPage, OnReport, Pace, Poller
 from schema.agency import Agency, SourceReport
 from schema.clocks import ClockLimits, WorkingCalendar
@@ -125,6 +125,7 @@ class Agencies:
         self._on_death = on_death
         self._manifests: Mapping[str, Manifest] = {}
         self._plugged: dict[str, _Plugged] = {}
+        self._rules: Mapping[str, Rules] = {}
         #: Slugs by case-folded name, of all that are or were plugged in. All pollers see this one mapping.
         self._names: dict[str, str] = {}
         self._applying = asyncio.Lock()
@@ -138,6 +139,15 @@ class Agencies:
     def manifest(self, slug: str) -> Manifest | None:
         """The agency's file, paused or not."""
         return self._manifests.get(slug)
+
+    def rules(self, slug: str) -> Rules | None:
+        """What complaints of an agency depend on, paused or not; None if it has no file here."""
+        return self._rules.get(slug)
+
+    def keeps_identity(self, slug: str) -> bool:
+        """Whether an agency's file asks for reporters' identities."""
+        manifest = self._manifests.get(slug)
+        return manifest is not None and manifest.privacy.reporter_identity
 
     def __iter__(self) -> Iterator[Poller]:
         return iter([plugged.poller for plugged in self._plugged.values()])
@@ -178,6 +188,7 @@ class Agencies:
             plugged = {**self._plugged, **built}
             self._plugged = {slug: plugged[slug] for slug, m in manifests.items() if not m.paused}
             self._manifests = dict(manifests)
+            self._rules = {slug: self._rules_of(manifest) for slug, manifest in manifests.items()}
             self._start(built.values())
             await _all(each.close() for each in leaving.values())
             return applied
@@ -220,12 +231,7 @@ class Agencies:
         poller = Poller(
             connector=connect(manifest, secrets, folder=self._folder / manifest.slug),
             writer=self._writer,
-            rules=Rules(
-                agency=manifest.agency(),
-                limits=ClockLimits(manifest.clocks),
-                calendar=WorkingCalendar(manifest.time_zone, self._holidays),
-                slugs=self._names,
-            ),
+            rules=self._rules_of(manifest),
             pace=pace(manifest),
             clock=self._clock,
             report=report,
@@ -233,6 +239,14 @@ class Agencies:
             on_report=self._on_report,
         )
         return _Plugged(poller, secrets)
+
+    def _rules_of(self, manifest: Manifest) -> Rules:
+        return Rules(
+            agency=manifest.agency(),
+            limits=ClockLimits(manifest.clocks),
+            calendar=WorkingCalendar(manifest.time_zone, self._holidays),
+            slugs=self._names,
+        )
 
     async def _register(self, manifests: Mapping[str, Manifest]) -> None:
         paused = {slug for slug, manifest in manifests.items() if manifest.paused}

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from gateway.ledger.erasure import emptied
 from gateway.ledger.rows import to_milliseconds
-from schema.agency import Agency, StoreMode
-from schema.clocks import ClockLimits, WorkingCalendar, clocks, days_to_close, days_to_first_follow_up
+from gateway.sync.derived import Rules, last_move, measured
+from gateway.sync.echo import elsewhere, marks_of, merged, pending, told_until
+from schema.agency import StoreMode
 from schema.complaint import (
     Actor,
     AgencyReference,
@@ -26,16 +27,14 @@ from schema.complaint import (
     FollowUp,
     IncidentLocation,
     Rating,
+    Sent,
     StatusEvent,
     Told,
     complaint_id,
-    keyed,
 )
 from schema.content import without_content
 from schema.events import Change, EventDetail, EventDraft, EventKind, EventOrigin
 from schema.status import TERMINAL, ActorRole
-
-Entry = TypeVar("Entry", bound=StatusEvent | FollowUp | Disposition | Rating)
 
 #: A record that did not change is written again, for its `synced_at`, at most this often.
 SEEN_AGAIN = timedelta(minutes=5)
@@ -66,22 +65,6 @@ CORRECTABLE = {
 }
 _MOVED_BY_TRANSFER = frozenset({"ownerAgency", "assignedAgencies", "copiedAgencies"})
 _CONTENT = ("title", "original_text", "edited_text", "incident_location", "attachments")
-
-
-class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What the difference depends on besides the record.
-
-    Attributes:
-        agency: the system of record.
-        limits: the agency's service-level limits.
-        calendar: working days in the agency's zone.
-        slugs: agencies that are plugged in, by case-folded name.
-    """
-
-    agency: Agency
-    limits: ClockLimits
-    calendar: WorkingCalendar
-    slugs: Mapping[str, str]
 
 
 def decide(
@@ -116,14 +99,15 @@ def diff(
     """
     if rules.agency.store is StoreMode.STATUS:
         record = without_content(record)
-    if before is not None and record.updated_at is not None and to_milliseconds(record.updated_at) < before.updated_at:
+    if before is not None and record.updated_at is not None and to_milliseconds(record.updated_at) < told_until(before):
         return None
     after = _merge(rules, before, record, now)
     if before is not None and before.content_state is ContentState.ERASED:
         after = emptied(after)
     events = tuple(_events(before, after, origin))
     if before is not None and not events:
-        if after.clocks == before.clocks and before.synced_at is not None and now - before.synced_at < seen_again:
+        same = after.clocks == before.clocks and after.sent == before.sent
+        if same and before.synced_at is not None and now - before.synced_at < seen_again:
             return None
         # Nothing that anybody can see moved, so neither may `updated_at`.
         after = msgspec.structs.replace(after, updated_at=before.updated_at)
@@ -142,36 +126,34 @@ def _latest(records: Iterable[ComplaintRecord]) -> list[ComplaintRecord]:
 
 def _merge(rules: Rules, before: Complaint | None, record: ComplaintRecord, now: datetime) -> Complaint:
     name = rules.slugs
-    dispositions = grown(before.dispositions if before else (), _dispositions(record, name))
-    follow_ups = grown(before.follow_ups if before else (), record.follow_ups)
-    ratings = grown(before.ratings if before else (), record.ratings)
-    timeline = _timeline(rules, before, record, now)
+    held = before.dispositions if before else ()
+    dispositions, handed = merged(held, _dispositions(record, name), marks_of(before, "dispositions"))
+    follow_ups, wrote = merged(before.follow_ups if before else (), record.follow_ups, marks_of(before, "follow_ups"))
+    ratings, rated = merged(before.ratings if before else (), record.ratings, marks_of(before, "ratings"))
+    timeline, moved = _timeline(rules, before, record, now)
     by_time = sorted(timeline, key=_when)
+    last = by_time[-1]
     received = record.submitted_at or (before.submitted_at if before else _first_moment(record, timeline, now))
-    submitted_at = to_milliseconds(received)
-    limits = clocks(
-        submitted_at=submitted_at,
-        timeline=by_time,
-        follow_ups=sorted(follow_ups, key=_when),
-        dispositions=sorted(dispositions, key=_when),
-        classification=record.classification,
-        limits=rules.limits,
-        calendar=rules.calendar,
-        now=now,
-    )
-    closed_at = _closed_at(record, by_time)
     told: dict[str, Any] = {field: getattr(record, field) for field in Told.__struct_fields__}
     told |= _content(before, record)
+    if last.to_status is not record.status:
+        # It was moved here, and the agency has not heard of it.
+        told |= {"status": last.to_status, "status_reason": last.note, "native_status": last.native_status}
+        told |= {"status_actor": last.actor.role if last.actor else None}
     told |= {
-        "closed_at": closed_at,
+        "closed_at": _closed_at(record, last),
         "owner_agency": _named(record.owner_agency, name),
         "assigned_agencies": tuple(_known(agency, name) for agency in record.assigned_agencies),
         "copied_agencies": tuple(_known(agency, name) for agency in record.copied_agencies),
         "dispositions": dispositions,
         "follow_ups": follow_ups,
         "ratings": ratings,
+        "external_references": elsewhere(record.external_references),
     }
-    return Complaint(
+    if before is not None and before.routing is not None:
+        told |= _as_filed(before, told)
+        received = before.submitted_at
+    after = Complaint(
         **told,
         id=before.id if before else complaint_id(rules.agency.id, record.native_id),
         agency=rules.agency.id,
@@ -179,17 +161,35 @@ def _merge(rules: Rules, before: Complaint | None, record: ComplaintRecord, now:
         generation=before.generation if before else 0,
         version=before.version if before else 0,
         content_state=_content_state(rules),
-        status_changed_at=to_milliseconds(by_time[-1].occurred_at),
-        submitted_at=submitted_at,
+        status_changed_at=to_milliseconds(last.occurred_at),
+        submitted_at=to_milliseconds(received),
         updated_at=to_milliseconds(_updated_at(before, record, by_time, now)),
         synced_at=now,
         timeline=timeline,
-        clocks=limits,
-        days_to_first_follow_up=days_to_first_follow_up(
-            submitted_at=submitted_at, follow_ups=follow_ups, timeline=timeline, calendar=rules.calendar
-        ),
-        days_to_close=days_to_close(submitted_at=submitted_at, closed_at=closed_at, calendar=rules.calendar),
+        routing=before.routing if before else None,
+        sent=tuple(_in_order(before.sent, (*moved, *wrote, *handed, *rated))) if before else (),
     )
+    return measured(rules, after, now)
+
+
+def _in_order(sent: Sequence[Sent], marks: Iterable[Sent]) -> list[Sent]:
+    """The marks as they are now, where they were."""
+    now = {(mark.list, mark.entry): mark for mark in marks}
+    return [now[mark.list, mark.entry] for mark in sent]
+
+
+def _as_filed(before: Complaint, told: Mapping[str, Any]) -> dict[str, Any]:
+    """What a complaint that was filed here keeps, whatever its agency makes of it."""
+    kept = {field: getattr(before, field) for field in ("tracking_id", "channel", "is_anonymous")}
+    kept["is_confidential"] = before.is_confidential or told["is_confidential"]
+    if before.content_state is not ContentState.UNAVAILABLE:
+        kept |= {field: getattr(before, field) for field in ("title", "original_text", "attachments")}
+    for field in ("classification", "category", "incident_date", "incident_location"):
+        kept[field] = told[field] or getattr(before, field)
+    for field in ("assigned_agencies", "copied_agencies", "owner_agency"):
+        kept[field] = told[field] or getattr(before, field)
+    kept["external_references"] = tuple(dict.fromkeys((*before.external_references, *told["external_references"])))
+    return kept
 
 
 def _content_state(rules: Rules) -> ContentState:
@@ -211,17 +211,32 @@ def _located(location: IncidentLocation | None) -> IncidentLocation | None:
 
 def _timeline(
     rules: Rules, before: Complaint | None, record: ComplaintRecord, now: datetime
-) -> tuple[StatusEvent, ...]:
-    """The snapshot's status log, grown by what the agency's log, or else the status itself, has to tell."""
+) -> tuple[tuple[StatusEvent, ...], list[Sent]]:
+    """The snapshot's status log, grown by what the agency's log, or else the status itself, has to tell; its marks."""
     held = before.timeline if before else ()
     told = [_completed(rules.agency.id, entry) for entry in record.timeline or ()]
-    grew = grown(held, told)
+    grew, marks = merged(held, told, marks_of(before, "timeline"))
     # Of entries that share a second the last counts, as where they are sorted; else the status would be added anew and
     # anew.
-    last = max(reversed(grew), key=_when, default=None)
+    last = last_move(grew) if grew else None
     if last is None or last.to_status is not record.status:
-        grew = (*grew, _unlogged(rules, last, record, now))
-    return _chained(grew)
+        if before is None or not _unheard(before, grew, marks, record):
+            grew = (*grew, _unlogged(rules, last, record, now))
+    elif record.timeline is None and record.updated_at is not None:
+        # It keeps no log: that it stands where we moved it is all it tells of the move.
+        heard = record.status_changed_at or record.updated_at
+        marks = [_told(mark, heard) if grew[mark.entry] is last else mark for mark in marks]
+    return _chained(grew), marks
+
+
+def _unheard(before: Complaint, grew: tuple[StatusEvent, ...], marks: Sequence[Sent], record: ComplaintRecord) -> bool:
+    """Whether the agency still stands where it stood before what was moved here."""
+    moves = list(pending(msgspec.structs.replace(before, timeline=grew, sent=tuple(marks))))
+    return bool(moves) and moves[-1].from_status is record.status
+
+
+def _told(mark: Sent, at: datetime) -> Sent:
+    return mark if mark.told_at is not None else msgspec.structs.replace(mark, told_at=to_milliseconds(at))
 
 
 def _unlogged(rules: Rules, last: StatusEvent | None, record: ComplaintRecord, now: datetime) -> StatusEvent:
@@ -256,17 +271,6 @@ def _chained(log: Sequence[StatusEvent]) -> tuple[StatusEvent, ...]:
     return tuple(chained)
 
 
-def grown(held: tuple[Entry, ...], told: Sequence[Entry]) -> tuple[Entry, ...]:
-    """`held` in its order, each entry as it is told now, then what is new in `told`.
-
-    Entries are the same by moment and kind, not by text: an agency may correct what it wrote. What is no longer told
-    is kept.
-    """
-    told_by_key = dict(keyed(told))
-    kept = [(key, told_by_key.pop(key, entry)) for key, entry in keyed(held)]
-    return (*(entry for _, entry in kept), *told_by_key.values())
-
-
 def _when(entry: StatusEvent | FollowUp | Disposition | Rating) -> datetime:
     return entry.occurred_at
 
@@ -280,17 +284,17 @@ def _updated_at(
     before: Complaint | None, record: ComplaintRecord, timeline: Sequence[StatusEvent], now: datetime
 ) -> datetime:
     if record.updated_at is not None:
-        return record.updated_at
+        return max(record.updated_at, before.updated_at) if before and before.sent else record.updated_at
     if before is None:
         moments = [timeline[-1].occurred_at, *(f.occurred_at for f in record.follow_ups)]
         return max(moments)
     return now
 
 
-def _closed_at(record: ComplaintRecord, timeline: Sequence[StatusEvent]) -> datetime | None:
-    if record.status not in TERMINAL:
+def _closed_at(record: ComplaintRecord, last: StatusEvent) -> datetime | None:
+    if last.to_status not in TERMINAL:
         return None
-    return to_milliseconds(record.closed_at or timeline[-1].occurred_at)
+    return to_milliseconds((record.closed_at if last.to_status is record.status else None) or last.occurred_at)
 
 
 def _dispositions(record: ComplaintRecord, slugs: Mapping[str, str]) -> tuple[Disposition, ...]:

@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 import msgspec
 import structlog
 
-from gateway.sync.diff import SEEN_AGAIN, Rules, decide
+from gateway.sync.derived import Rules
+from gateway.sync.diff import SEEN_AGAIN, decide
+from gateway.sync.echo import references
 from gateway.sync.push import Reception
 from schema.agency import SourceProblem, SourceReport, SourceState
 from schema.errors import Incomplete, LedgerError, SourceError, SourceFailure
 from schema.events import EventOrigin
-from schema.ports import Clock, Connector, Delivery, Page, Receipt, Received, Receiver, Writer
+from schema.ports import Clock, Connector, Page, Push, Receipt, Received, Receiver, Writer
 
 log = structlog.get_logger(__name__)
 
@@ -126,9 +128,10 @@ class Poller:
         if not page.records and not page.rejected:
             return
         change = decide(self._rules, page.records, self._clock(), origin, timedelta() if seen else SEEN_AGAIN)
-        await self._writer.change(self.slug, [r.native_id for r in page.records], change, page.rejected)
+        ids = [record.native_id for record in page.records]
+        await self._writer.change(self.slug, ids, change, page.rejected, references(page.records))
 
-    async def receive(self, delivery: Delivery) -> Received:
+    async def receive(self, delivery: Push) -> Received:
         """Brings a push of the agency's into the ledger, once, in one transaction.
 
         Raises:
@@ -140,7 +143,8 @@ class Poller:
         report = self._heard(now)
         receipt = Receipt(id=delivery.id, cursor=delivery.cursor, answer=reception.answer)
         received = await self._writer.receive(
-            self.slug, reception.native_ids, reception.decide, reception.rejected, receipt, report
+            *(self.slug, reception.native_ids, reception.decide, reception.rejected, receipt, report),
+            references=reception.references,
         )
         if report is not None and not received.again:
             if self._report.stale:

@@ -9,10 +9,12 @@ from enum import StrEnum
 import msgspec
 import orjson
 
-from gateway.sync.diff import Rules, diff
+from gateway.sync.derived import Rules
+from gateway.sync.diff import diff
+from gateway.sync.echo import references
 from schema.complaint import Complaint, ComplaintRecord, Rejected
 from schema.events import Change, EventOrigin
-from schema.ports import Delivery
+from schema.ports import Push
 
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -36,7 +38,7 @@ class Result(msgspec.Struct, frozen=True):
 class Reception:
     """One push on its way into the ledger: `decide` under the lock, then `answer`."""
 
-    def __init__(self, rules: Rules, delivery: Delivery, now: datetime) -> None:
+    def __init__(self, rules: Rules, delivery: Push, now: datetime) -> None:
         self._rules = rules
         self._items = delivery.items
         self._now = now
@@ -46,6 +48,11 @@ class Reception:
     def native_ids(self) -> list[str]:
         """Of the complaints that the push tells of."""
         return list({item.native_id: None for item in self._items if isinstance(item, ComplaintRecord)})
+
+    @property
+    def references(self) -> dict[str, str]:
+        """Our numbers of those that were filed here, by native id."""
+        return references([item for item in self._items if isinstance(item, ComplaintRecord)])
 
     @property
     def rejected(self) -> list[Rejected]:

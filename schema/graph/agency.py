@@ -9,14 +9,16 @@ from typing import Annotated, Protocol
 import strawberry
 
 from schema import agency as records
+from schema import delivery as deliveries
 from schema import labels
 from schema.agency import AgencyLevel, ConnectorTier, SourceErrorCode, SourceState, StoreMode
+from schema.delivery import DeliveryKind
 from schema.graph.conditions import region_condition
 from schema.graph.context import Context, Info
 from schema.graph.directives import Audience, field, object_type, sized
 from schema.graph.label import InLanguage
 from schema.graph.node import Node
-from schema.graph.queue import DeliveryKind, DeliveryQueue
+from schema.graph.queue import DeliveryQueue
 from schema.graph.region import Region, region_of
 from schema.graph.scalars import URL
 from schema.ports import Quarantined
@@ -56,9 +58,8 @@ async def _quarantine(root: records.Agency, info: Info) -> Sequence[Quarantined]
     return await info.context.snapshot.quarantine(root.id, _MOST_QUARANTINED)
 
 
-def _queue(root: records.Agency) -> DeliveryQueue:
-    # Nothing is written to agencies yet, so nothing waits.
-    return DeliveryQueue(waiting=0, oldest_queued_at=None, dead=0)
+async def _queue(root: records.Agency, info: Info) -> deliveries.DeliveryQueue:
+    return (await info.context.queues()).get(root.id) or deliveries.DeliveryQueue()
 
 
 def _message(root: records.SourceProblem, language: InLanguage = Language.ID) -> str:
@@ -117,12 +118,13 @@ class Agency(Node):
     tier: ConnectorTier | None = field("Earned by executed contract rules; null until certified.")
     store: StoreMode = field("What the hub may keep of it.")
     writes: list[DeliveryKind] = field("Writes it accepts by machine; the others are delivered by hand.")
-    queue: DeliveryQueue | None = field("Writes waiting for it.", _queue)
+    queue: DeliveryQueue | None = field("Writes waiting for it.", _queue, asking=True)
     quarantine: list[QuarantinedRecord] | None = field(
         "Records that could not be read, newest first, at most 100. Raw bytes stay in the hub.",
         _quarantine,
         to=Audience.OPERATOR,
         size=sized(100),
+        asking=True,
     )
 
 

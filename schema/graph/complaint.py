@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import TypeVar
 
 import strawberry
 
-from schema import categories, labels
+from schema import access, categories, labels
 from schema import complaint as records
+from schema import delivery as deliveries
 from schema.complaint import Channel, Classification, ContentState
 from schema.graph import steps
 from schema.graph.agency import Agency, held_by, report_of
+from schema.graph.batches import Joined, Matter, then
 from schema.graph.category import Category
+from schema.graph.content import shown_all
 from schema.graph.context import Info
 from schema.graph.delivery import Delivery
 from schema.graph.directives import Audience, described, field, object_type, sees, sized
@@ -37,10 +40,14 @@ from schema.graph.link import ComplaintLink, LinkSuggestion, Routing
 from schema.graph.node import Node
 from schema.graph.page import MOST_ENTRIES, Newest, page_size
 from schema.graph.scalars import URL
-from schema.query import Language
-from schema.status import ActorRole, ComplaintStatus
+from schema.links import LinkKind, Suggestion
+from schema.query import Language, Role
+from schema.status import TERMINAL, ActorRole, ComplaintStatus
 
 T = TypeVar("T")
+
+#: Most suggestions for one complaint.
+MOST_SUGGESTIONS = 10
 
 
 @described(
@@ -101,29 +108,81 @@ def _timeline(root: records.Complaint, last: Newest = 100) -> Sequence[records.S
 
 
 def _follow_ups(root: records.Complaint, info: Info, last: Newest = 100) -> Sequence[records.FollowUp]:
-    return newest(records.by_time([entry for entry in root.follow_ups if visible(entry, info)]), last)
+    return newest(records.by_time([entry for entry in root.follow_ups if visible(entry, root, info)]), last)
 
 
 def _dispositions(root: records.Complaint) -> Sequence[records.Disposition]:
     return records.by_time(root.dispositions)
 
 
-def visible(follow_up: records.FollowUp, info: Info) -> bool:
-    """Whether the viewer may see the follow-up."""
-    return not follow_up.is_confidential or sees(info.context.viewer, Audience.HANDLER)
+def visible(follow_up: records.FollowUp, complaint: records.Complaint, info: Info) -> bool:
+    """Whether the viewer may see a follow-up of the complaint."""
+    return not follow_up.is_confidential or sees(info.context.viewer, Audience.REPORTER, complaint)
 
 
-def _journey(root: records.Complaint, info: Info) -> steps.Journey:
-    return steps.journey([root], confidential=sees(info.context.viewer, Audience.HANDLER))
+def _next_statuses(root: records.Complaint, info: Info) -> Sequence[ComplaintStatus]:
+    return access.next_statuses(info.context.viewer, root)
+
+
+def _viewer_actions(
+    root: records.Complaint, info: Info
+) -> Sequence[ComplaintAction] | Awaitable[Sequence[ComplaintAction]]:
+    viewer = info.context.viewer
+    offered = {
+        ComplaintAction.ADD_FOLLOW_UP: access.may_follow_up(viewer, root),
+        ComplaintAction.TRANSFER: access.may_transfer(viewer, root),
+        ComplaintAction.CHANGE_STATUS: bool(access.next_statuses(viewer, root)),
+        ComplaintAction.RATE: access.may_rate(viewer, root),
+        ComplaintAction.WITHDRAW: access.may_withdraw(viewer, root),
+        ComplaintAction.LINK: access.may_link(viewer, root),
+    }
+    actions = [action for action, may in offered.items() if may]
+    if not offered[ComplaintAction.TRANSFER] or viewer.role is Role.NATIONAL_ADMIN:
+        return actions
+
+    def unless_elsewhere(links: Sequence[Joined]) -> Sequence[ComplaintAction]:
+        elsewhere = any(link.kind is LinkKind.FORWARDED_TO and link.complaint.status not in TERMINAL for link in links)
+        return [action for action in actions if action is not ComplaintAction.TRANSFER or not elsewhere]
+
+    # One that was forwarded is the other agency's to send on, as long as it is open there.
+    return then(info.context.batches.links.of(root.id), unless_elsewhere)
+
+
+def _links(root: records.Complaint, info: Info) -> Sequence[Joined] | Awaitable[Sequence[Joined]]:
+    return info.context.batches.links.of(root.id)
+
+
+async def _link_suggestions(root: records.Complaint, info: Info) -> Sequence[Suggestion] | None:
+    suggest = info.context.suggest
+    return None if suggest is None else (await suggest(root))[:MOST_SUGGESTIONS]
+
+
+def _journey(root: records.Complaint, info: Info) -> steps.Journey | Awaitable[steps.Journey]:
+    viewer = info.context.viewer
+
+    def told(matter: Matter) -> steps.Journey:
+        return steps.journey(
+            [root, *shown_all(matter.others, info)],
+            matter.links,
+            matter.names,
+            confidential=lambda record: sees(viewer, Audience.REPORTER, record),
+        )
+
+    return then(info.context.batches.matters.of(root.id), told)
+
+
+def _delivery(
+    root: records.Complaint, info: Info
+) -> deliveries.Delivery | Awaitable[deliveries.Delivery | None] | None:
+    return info.context.batches.latest.of(root.id)
+
+
+def _routed_by(root: records.Complaint) -> records.Routed | None:
+    return root.routing
 
 
 def _none(root: records.Complaint, info: Info) -> None:
-    """Nothing of the kind is kept of any complaint yet."""
-
-
-def _empty(root: records.Complaint) -> tuple[()]:
-    """The public moves nothing, and no two records are linked yet."""
-    return ()
+    """Nobody's identity is kept any longer than its delivery takes."""
 
 
 @object_type(
@@ -155,9 +214,13 @@ class Complaint(Node):
     status_reason: str | None = field("Why it was postponed, archived, rejected or closed, as the agency wrote it.")
     status_changed_at: datetime = field("When the status last moved.")
     next_statuses: list[ComplaintStatus] = field(
-        "Legal next states for this viewer, for buttons. Empty when the viewer may not move it.", _empty
+        "Legal next states for this viewer, for buttons. Empty when the viewer may not move it.",
+        _next_statuses,
+        public=[],
     )
-    viewer_actions: list[ComplaintAction] = field("What this viewer may do with it, for buttons.", _empty)
+    viewer_actions: list[ComplaintAction] = field(
+        "What this viewer may do with it, for buttons.", _viewer_actions, public=[], asking=True
+    )
 
     content_state: ContentState = field(
         "Whether title, texts, location, follow-up texts and attachments can be shown, and if not, why they are null."
@@ -224,19 +287,26 @@ class Complaint(Node):
 
     links: list[ComplaintLink] = field(
         "Records of the same matter elsewhere. Those the viewer may not see are left out.",
-        _empty,
+        _links,
         size=sized(5),
+        asking=True,
     )
     link_suggestions: list[LinkSuggestion] | None = field(
         "Likely duplicates, best first, not yet confirmed or dismissed; at most 10.",
-        _none,
+        _link_suggestions,
         to=Audience.HANDLER,
         cost=10,
         size=sized(10),
+        asking=True,
     )
-    journey: Journey = field("The whole way through all linked records, merged.", _journey, cost=10)
+    journey: Journey = field("The whole way through all linked records, merged.", _journey, cost=10, asking=True)
     external_references: list[ExternalReference] = field("Keys of the same matter in other systems.")
-    routed_by: Routing | None = field("Which rule sent it to its agency; null for records not submitted here.", _none)
+    routed_by: Routing | None = field(
+        "Which rule sent it to its agency; null for records not submitted here.", _routed_by
+    )
     delivery: Delivery | None = field(
-        "The latest write on its way to the agency; null when there is none.", _none, to=Audience.REPORTER
+        "The latest write on its way to the agency; null when there is none.",
+        _delivery,
+        to=Audience.REPORTER,
+        asking=True,
     )

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from strawberry.types import Info as StrawberryInfo
 
 from schema.agency import Agency, SourceReport
+from schema.complaint import Complaint
+from schema.delivery import DeliveryQueue
 from schema.events import Position
+from schema.graph.batches import Batches
+from schema.graph.fresh import FreshReads
 from schema.graph.live import LiveReads
+from schema.links import Suggestion
 from schema.ports import Clock, Cursors, Feed, Snapshot
 from schema.query import Viewer
+from schema.writes import Desk
+
+
+class Suggest(Protocol):
+    """Finds likely duplicates among what the viewer may see."""
+
+    async def __call__(self, complaint: Complaint, /) -> Sequence[Suggestion]:
+        """Complaints that are likely the same matter, best first, neither confirmed nor dismissed yet."""
 
 
 @dataclass(slots=True, eq=False)
@@ -21,10 +34,15 @@ class Context:
     """The ports of one operation, and what was already read through them.
 
     Attributes:
-        snapshot: all fields of a query read this one. A subscription outlives any snapshot: give it `FreshReads`.
+        viewer: whom the answer is shown to: who asks, or whom a mutation made of him.
+        snapshot: all fields of a query read this one. A subscription outlives any snapshot, and a mutation changes
+            what there is to be read: give them `FreshReads`.
         feed: live events; only subscriptions need it.
         on_ahead: told of an authentic cursor beyond the head; the ledger begins a new epoch.
         after: takes the place of a subscription's argument `after`.
+        desk: where writes are taken; None: this hub takes none.
+        suggest: finds likely duplicates; None: nobody does.
+        asker: who asks.
         outdated: ids of complaints whose mirror is older than this operation asked for, or whose content is older than
             its agency's file allows.
         known_epoch: the ledger's epoch, once it was read.
@@ -38,12 +56,27 @@ class Context:
     feed: Feed | None = None
     on_ahead: Callable[[Position], Awaitable[object]] | None = None
     after: str | None = None
+    desk: Desk | None = None
+    suggest: Suggest | None = None
+    asker: Viewer = field(init=False)
     outdated: set[str] = field(default_factory=set, init=False)
     known_epoch: str | None = field(default=None, init=False)
     reads: LiveReads | None = field(default=None, init=False)
     _agencies: Mapping[str, Agency] | None = field(default=None, init=False)
     _sources: Mapping[str, SourceReport] | None = field(default=None, init=False)
+    _queues: Mapping[str, DeliveryQueue] | None = field(default=None, init=False)
+    _batches: Batches | None = field(default=None, init=False)
     _lock: asyncio.Lock | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.asker = self.viewer
+
+    def show_to(self, viewer: Viewer) -> None:
+        """What is answered from here on is shown to this viewer, and read anew: of a mutation, before and after it."""
+        self.viewer = viewer
+        if isinstance(self.snapshot, FreshReads):
+            self.snapshot = self.snapshot.seen_by(viewer)
+        self._agencies = self._sources = self._queues = self._batches = None
 
     async def epoch(self) -> str:
         """The ledger's epoch, read once: event cursors of another one can't be continued."""
@@ -81,6 +114,21 @@ class Context:
                     self._sources = await self.snapshot.sources()
         return self._sources
 
+    async def queues(self) -> Mapping[str, DeliveryQueue]:
+        """What waits for agencies, by slug, read once."""
+        if self._queues is None:
+            async with self._reading():
+                if self._queues is None:
+                    self._queues = await self.snapshot.queues()
+        return self._queues
+
+    @property
+    def batches(self) -> Batches:
+        """Questions that many rows ask alike."""
+        if self._batches is None:
+            self._batches = Batches(self.snapshot)
+        return self._batches
+
     def _reading(self) -> asyncio.Lock:
         if self._lock is None:
             self._lock = asyncio.Lock()
@@ -97,6 +145,7 @@ class Context:
     def renew(self) -> None:
         """For the next frame of a stream: agencies and reports as the feed knows them, or else to be read anew."""
         self._agencies, self._sources = self.feed.facts() if self.feed is not None else (None, None)
+        self._queues = self._batches = None
 
     def report(self, slug: str) -> SourceReport | None:
         """The health of an agency's source, if the reports were read before."""

@@ -13,11 +13,20 @@ from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.utils.str_converters import to_camel_case
 
+from schema import access
+from schema.agency import Agency
 from schema.graph.context import Info
-from schema.query import Viewer
+from schema.query import Role, Viewer
 
 E = TypeVar("E", bound=EnumMeta)
 T = TypeVar("T")
+
+#: What a resolver answers the public, whatever the record: see `for_the_public`.
+_FOR_THE_PUBLIC = "for_the_public"
+#: A resolver that puts a question of its own to the snapshot: see `asks`.
+_ASKS = "asks"
+#: Stands for no such answer.
+DEPENDS: Any = object()
 
 
 def described(description: str, **values: str) -> Callable[[E], E]:
@@ -64,10 +73,41 @@ class Access:
     to: Audience
 
 
-def sees(viewer: Viewer, audience: Audience) -> bool:
-    """Whether the viewer belongs to the audience. The only viewer there is so far is from the public."""
-    del viewer
-    return audience is Audience.PUBLIC
+def sees(viewer: Viewer, audience: Audience, record: Any) -> bool:
+    """Whether the viewer belongs to the audience, for the agency or complaint at hand.
+
+    Args:
+        record: an agency, or a complaint, of which id and agencies are enough. None: neither, as it is not there.
+    """
+    if audience is Audience.PUBLIC:
+        return True
+    if viewer.role is Role.PUBLIC or record is None:
+        return False
+    if isinstance(record, Agency):
+        return _sees_agency(viewer, audience, record.id)
+    if audience is Audience.OPERATOR:
+        return access.operates(viewer, record.agency)
+    if audience is Audience.IDENTITY:
+        return access.identifies(viewer, record)
+    reported = audience is Audience.REPORTER and access.is_reporter(viewer, record.id)
+    return reported or access.handles(viewer, record)
+
+
+def _sees_agency(viewer: Viewer, audience: Audience, slug: str) -> bool:
+    if audience is Audience.OPERATOR:
+        return access.operates(viewer, slug)
+    everywhere = viewer.role in access.EVERYWHERE and audience is not Audience.IDENTITY
+    return everywhere or (viewer.role in access.OFFICERS and slug in viewer.agencies)
+
+
+def for_the_public(resolver: Callable[..., Any]) -> Any:
+    """What the resolver answers the public whatever the record; DEPENDS where it does not."""
+    return resolver.__dict__.get(_FOR_THE_PUBLIC, DEPENDS)
+
+
+def asks(resolver: Callable[..., Any]) -> bool:
+    """Whether the resolver puts questions to the snapshot, beside those for agencies and their sources."""
+    return bool(resolver.__dict__.get(_ASKS))
 
 
 def sized(assumed: int, *, by: Sequence[str] = (), fields: Sequence[str] = ()) -> ListSize:
@@ -89,6 +129,8 @@ def field(
     size: ListSize | None = None,
     name: str | None = None,
     live: bool = False,
+    asking: bool = False,
+    public: Any = DEPENDS,
 ) -> Any:
     """A field of the graph. Without a resolver it is the record's attribute of the same name.
 
@@ -98,9 +140,15 @@ def field(
         size: for lists.
         name: as the graph spells it, where that is not the Python name in camelCase.
         live: a field of Subscription; the resolver yields its values.
+        asking: the resolver puts questions to the snapshot, beside those for agencies and their sources.
+        public: what it answers the public, whatever the record: None or an empty list.
     """
     if to is not None:
         resolver = _guarded(resolver, to)
+        public = None if to is not Audience.PUBLIC else public
+    if resolver is not None:
+        resolver.__dict__.update({_FOR_THE_PUBLIC: public} if public is not DEPENDS else {})
+        resolver.__dict__.update({_ASKS: True} if asking else {})
     directives: list[object] = [Access(to=to)] if to is not None else []
     if cost is not None:
         directives.append(Cost(weight=cost))
@@ -113,8 +161,9 @@ def field(
 
 
 def _guarded(resolver: Callable[..., Any] | None, to: Audience) -> Callable[[Any, Info], Any]:
+    # What it comes to may be awaited.
     def answer(root: Any, info: Info) -> Any:
-        if not sees(info.context.viewer, to):
+        if not sees(info.context.viewer, to, root):
             return None
         return resolver(root, info) if resolver else getattr(root, info.python_name)
 

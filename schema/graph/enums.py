@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schema import agency, clocks, complaint, events, query, regions, status
+from schema import agency, clocks, complaint, delivery, events, links, query, regions, status, writes
 from schema.graph.directives import described
 
 described(
@@ -107,6 +107,7 @@ described(
     PAGING_LOOP="The same page came again.",
     INCOMPLETE="Suspiciously few records; nothing was deleted.",
     MAPPING="Its answers no longer fit its file.",
+    REJECTED="It said no to a write.",
     OTHER="Anything else.",
 )(agency.SourceErrorCode)
 
@@ -128,6 +129,55 @@ described(
     WEBHOOK="Pushed by the agency.",
     HUB="Written here.",
 )(events.EventOrigin)
+
+described(
+    "What a write does. May grow.",
+    SUBMIT="Files a complaint.",
+    FOLLOW_UP="Adds a follow-up.",
+    TRANSFER="Hands a complaint on.",
+    STATUS_CHANGE="Moves the status.",
+    RATING="Rates the resolution.",
+    WITHDRAWAL="Withdraws a complaint.",
+)(delivery.DeliveryKind)
+described(
+    "How far a write is. May grow.",
+    QUEUED="Waits for its turn.",
+    SENT="Sent, the agency has not confirmed it yet.",
+    ACKNOWLEDGED="The agency has it.",
+    REJECTED="The agency said no.",
+    UNKNOWN="Sent, no answer: looked up before it is ever sent again.",
+    DEAD="Given up; an operator must look.",
+    HAND_DELIVERY="The agency takes no such write by machine: an officer hands it over.",
+)(delivery.DeliveryState)
+described("Outcome told by an officer.", DELIVERED="Becomes ACKNOWLEDGED.", REFUSED="Becomes REJECTED.")(
+    writes.DeliveryOutcome
+)
+described(
+    "How two records belong together. May grow.",
+    FORWARDED_TO="This one was handed on to that one.",
+    FORWARDED_FROM="This one was handed over by that one.",
+    SAME_AS="Both tell of one matter.",
+    DUPLICATE_OF="This one repeats that one.",
+)(links.LinkKind)
+
+described(
+    "Why a write was refused. May grow with the unions.",
+    INVALID_INPUT="The input breaks a rule that types can't say.",
+    IDEMPOTENCY_CONFLICT="The key was used with another input.",
+    NOT_PERMITTED="The viewer may not do this.",
+    NOT_FOUND="There is none, or the viewer may not see it.",
+    VERSION_CONFLICT="Somebody changed it meanwhile.",
+    ILLEGAL_STATUS_MOVE="The status does not allow it.",
+    ILLEGAL_TRANSFER="It can't be sent there.",
+    ILLEGAL_DELIVERY_MOVE="The delivery is not in a state for that.",
+)(writes.ProblemCode)
+described(
+    "Why it can't be sent there. May grow.",
+    UNKNOWN_AGENCY="It is not plugged in here.",
+    SAME_AGENCY="It holds the complaint already.",
+    COMPLAINT_ENDED="Terminal status.",
+    BOUNCE_LIMIT="Sent back too often: the national admin decides.",
+)(writes.TransferRefusal)
 
 described(
     "Who is asking. May grow.",

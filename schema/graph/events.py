@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
@@ -10,9 +10,11 @@ import strawberry
 
 from schema import clocks
 from schema import complaint as records
+from schema import delivery as deliveries
 from schema import events as facts
 from schema.events import EventKind, EventOrigin
 from schema.graph.agency import Agency, held_by
+from schema.graph.batches import Joined, then
 from schema.graph.complaint import Complaint, visible
 from schema.graph.content import shown
 from schema.graph.context import Info
@@ -100,7 +102,9 @@ def _status_reason(root: facts.Event, info: Info) -> str | None:
 
 def _follow_up(root: facts.Event, info: Info) -> records.FollowUp | None:
     follow_up = _entry(root, info, lambda complaint: complaint.follow_ups)
-    return follow_up if follow_up and visible(follow_up, info) else None
+    if follow_up is None or root.complaint is None:
+        return None
+    return follow_up if visible(follow_up, root.complaint, info) else None
 
 
 def _disposition(root: facts.Event, info: Info) -> records.Disposition:
@@ -111,8 +115,8 @@ def _disposition(root: facts.Event, info: Info) -> records.Disposition:
 
 
 def _changed_fields(root: facts.Event, info: Info) -> list[str]:
-    viewer = info.context.viewer
-    return [name for name in root.detail.changed_fields if sees(viewer, _NARROWED.get(name, Audience.PUBLIC))]
+    viewer, about = info.context.viewer, root.complaint
+    return [name for name in root.detail.changed_fields if sees(viewer, _NARROWED.get(name, Audience.PUBLIC), about)]
 
 
 def _rating(root: facts.Event, info: Info) -> records.Rating | None:
@@ -132,8 +136,21 @@ def _clock(root: facts.Event) -> clocks.SlaClock:
     )
 
 
-def _nothing(root: facts.Event) -> None:
-    """No records are linked and no writes delivered yet."""
+def _link(root: facts.Event, info: Info) -> Joined | Awaitable[Joined | None] | None:
+    detail = root.detail
+    if root.complaint is None or detail.other is None:
+        return None
+
+    def told(links: Sequence[Joined]) -> Joined | None:
+        of_both = [link for link in links if link.complaint.id == detail.other]
+        return next((link for link in of_both if link.kind is detail.link), next(iter(of_both), None))
+
+    return then(info.context.batches.links.of(root.complaint_id), told)
+
+
+def _delivery(root: facts.Event, info: Info) -> deliveries.Delivery | Awaitable[deliveries.Delivery | None] | None:
+    id = root.detail.delivery
+    return None if id is None else info.context.batches.deliveries.of(id)
 
 
 @object_type("A complaint is new to the hub.", of=of_kind(EventKind.SUBMITTED))
@@ -168,7 +185,7 @@ class ComplaintCorrected(ComplaintEvent):
 
 @object_type("It was joined to another record.", of=of_kind(EventKind.LINKED))
 class ComplaintLinked(ComplaintEvent):
-    link: ComplaintLink | None = field("Null when the viewer may not see the other record.", _nothing)
+    link: ComplaintLink | None = field("Null when the viewer may not see the other record.", _link, asking=True)
 
 
 @object_type("It was rated.", of=of_kind(EventKind.RATED))
@@ -183,7 +200,7 @@ class ClockBreached(ComplaintEvent):
 
 @object_type("A write to the agency moved.", of=of_kind(EventKind.DELIVERY_CHANGED), to=Audience.REPORTER)
 class DeliveryChanged(ComplaintEvent):
-    delivery: Delivery | None = field("The write, as it is now.", _nothing)
+    delivery: Delivery | None = field("The write, as it is now.", _delivery, asking=True)
 
 
 EVENT_TYPES = (

@@ -14,9 +14,8 @@ from schema.errors import BadUserInput
 from schema.events import EventKind
 from schema.graph.conditions import condition, conditions, region_condition, text_condition
 from schema.graph.context import Context
-from schema.graph.directives import Audience, sees
 from schema.graph.positions import seq_of
-from schema.query import ComplaintOrderField, OrderDirection, Viewer
+from schema.query import ComplaintOrderField, OrderDirection, Role, Viewer
 from schema.status import ActorRole, ComplaintStatus
 
 
@@ -114,6 +113,6 @@ def event_filter(viewer: Viewer, given: EventFilter | None) -> asked.EventFilter
     values = conditions(given, asked.EventFilter)
     if "region_code" in values:
         region_condition(values["region_code"])
-    if not sees(viewer, Audience.REPORTER):
+    if viewer.role is Role.PUBLIC:
         values["kinds"] = tuple(kind for kind in values["kinds"] if kind is not EventKind.DELIVERY_CHANGED)
     return asked.EventFilter(**values)

@@ -1,4 +1,4 @@
-"""Reading under a stream, which outlives any snapshot."""
+"""Reading under what outlives a snapshot: a stream, or a mutation, which changes what there is to be read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 
 from schema.agency import Agency, SourceReport
 from schema.complaint import Complaint
+from schema.delivery import Delivery, DeliveryFilter, DeliveryPage, DeliveryQueue
 from schema.events import Position
+from schema.links import Link
 from schema.ports import Dependencies, Quarantined, Reader, Rows, Snapshot, Versions
 from schema.query import (
     ComplaintFilter,
@@ -37,6 +39,10 @@ class FreshReads:
         #: On everything: frames are not answers that anybody keeps.
         self.dependencies = Dependencies(agencies=None, health=True, facts=True)
         self._reader = reader
+
+    def seen_by(self, viewer: Viewer) -> FreshReads:
+        """The same ledger, as another viewer may see it."""
+        return FreshReads(self._reader, viewer)
 
     async def _ask(self, question: Callable[[Snapshot], Awaitable[T]]) -> T:
         async with self._reader.snapshot(self.viewer) as snapshot:
@@ -102,6 +108,27 @@ class FreshReads:
 
     async def events(self, filter: EventFilter, after: int, first: int) -> EventPage:
         return await self._ask(lambda now: now.events(filter, after, first))
+
+    async def deliveries(self, filter: DeliveryFilter, after: int, first: int, *, count: bool = False) -> DeliveryPage:
+        return await self._ask(lambda now: now.deliveries(filter, after, first, count=count))
+
+    async def deliveries_by_ids(self, ids: Sequence[str]) -> Mapping[str, Delivery]:
+        return await self._ask(lambda now: now.deliveries_by_ids(ids))
+
+    async def latest_deliveries(self, complaints: Sequence[str]) -> Mapping[str, Delivery]:
+        return await self._ask(lambda now: now.latest_deliveries(complaints))
+
+    async def queues(self) -> Mapping[str, DeliveryQueue]:
+        return await self._ask(lambda now: now.queues())
+
+    async def links(self, complaints: Sequence[str]) -> Mapping[str, Sequence[Link]]:
+        return await self._ask(lambda now: now.links(complaints))
+
+    async def linked(self, complaint: str, most: int) -> Sequence[Complaint]:
+        return await self._ask(lambda now: now.linked(complaint, most))
+
+    async def neighbours(self, complaint: Complaint, days: int, most: int) -> Sequence[Complaint]:
+        return await self._ask(lambda now: now.neighbours(complaint, days, most))
 
     async def quarantine(self, agency: str, first: int) -> Sequence[Quarantined]:
         return await self._ask(lambda now: now.quarantine(agency, first))

@@ -1,39 +1,29 @@
-"""Records of one matter in several systems, and how one came to its agency. None is linked or routed yet."""
+"""Records of one matter in several systems, and how one came to its agency."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 
-import msgspec
-
+from schema import complaint as records
 from schema.graph.agency import Agency, held_by
-from schema.graph.directives import Audience, described, field, object_type
+from schema.graph.batches import Joined
+from schema.graph.content import shown
+from schema.graph.context import Info
+from schema.graph.directives import Audience, field, object_type
 from schema.graph.label import InLanguage
 from schema.graph.lazy import AComplaint
+from schema.links import LinkKind, Suggestion
 from schema.query import Language
 
 
-@described(
-    "How two records belong together. May grow.",
-    FORWARDED_TO="This one was handed on to that one.",
-    FORWARDED_FROM="This one was handed over by that one.",
-    SAME_AS="Both tell of one matter.",
-    DUPLICATE_OF="This one repeats that one.",
-)
-class LinkKind(StrEnum):
-    """How two records belong together."""
-
-    FORWARDED_TO = "FORWARDED_TO"
-    FORWARDED_FROM = "FORWARDED_FROM"
-    SAME_AS = "SAME_AS"
-    DUPLICATE_OF = "DUPLICATE_OF"
+def _complaint(root: Joined | Suggestion, info: Info) -> records.Complaint:
+    return shown(root.complaint, info)
 
 
 @object_type("Two records of one matter.")
 class ComplaintLink:
     kind: LinkKind = field("Read from this complaint to `complaint`: this one was FORWARDED_TO that one.")
-    complaint: AComplaint = field("The other record.")
+    complaint: AComplaint = field("The other record.", _complaint)
     confidence: float = field("1 for stated by a system or confirmed by an officer.")
     created_at: datetime = field("When they were joined.")
 
@@ -41,20 +31,13 @@ class ComplaintLink:
 @object_type("A guess: likely the same matter.", to=Audience.HANDLER)
 class LinkSuggestion:
     kind: LinkKind = field("How they may belong together.")
-    complaint: AComplaint = field("The other record.")
+    complaint: AComplaint = field("The other record.", _complaint)
     score: float = field("0 to 1.")
 
 
-class Routed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a routing rule decided. `agency` is a slug."""
-
-    agency: str
-    rule: str
-    explanations: dict[Language, str]
-
-
-def _explanation(root: Routed, language: InLanguage = Language.ID) -> str:
-    return root.explanations[language]
+def _explanation(root: records.Routed, language: InLanguage = Language.ID) -> str:
+    told = root.explanation
+    return told.get(language) or next(iter(told.values()), root.rule)
 
 
 @object_type("How a submitted complaint found its agency.")

@@ -10,17 +10,19 @@ import strawberry
 from schema.agency import Agency
 from schema.categories import Category, category
 from schema.complaint import Complaint
+from schema.delivery import Delivery
 from schema.errors import BadUserInput
 from schema.graph.content import shown
 from schema.graph.context import Info
 from schema.graph.directives import field
+from schema.query import Role
 from schema.regions import Region, region
 
 #: Most ids that one `nodes` takes.
 MOST_NODES = 100
 
 #: The records that a Node id can name today.
-Found = Agency | Complaint | Category | Region
+Found = Agency | Complaint | Delivery | Category | Region
 
 
 @strawberry.interface(
@@ -41,6 +43,9 @@ async def find_all(info: Info, ids: Sequence[str]) -> list[Found | None]:
     agencies = await context.agencies() if any("_" not in id for id in ids) else {}
     wanted = list(dict.fromkeys(id for id in ids if id.startswith("complaint_")))
     complaints = await context.snapshot.by_ids(wanted) if wanted else {}
+    sought = list(dict.fromkeys(id for id in ids if id.startswith("delivery_")))
+    told = sought and context.viewer.role is not Role.PUBLIC
+    deliveries = await context.snapshot.deliveries_by_ids(sought) if told else {}
 
     def named(id: str) -> Found | None:
         # The id alone tells the type, and only that type is asked.
@@ -49,6 +54,8 @@ async def find_all(info: Info, ids: Sequence[str]) -> list[Found | None]:
             return agencies.get(id)
         if kind == "complaint":
             return shown(complaints[id], info) if id in complaints else None
+        if kind == "delivery":
+            return deliveries.get(id)
         if kind == "category":
             return category(code)
         return region(code) if kind == "region" else None

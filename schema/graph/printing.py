@@ -32,7 +32,7 @@ so a failing agency never nulls a page.
 they get null (or, for a whole record, nothing).
 - Cursors and ids are opaque, except `Agency.id`, which is the agency's slug.
 - Output enums may grow; keep a default branch. Unions grow too: select through their interfaces (StreamFrame, \
-ComplaintEvent), and new event kinds are sent only to those who ask.
+ComplaintEvent, Problem), and new event kinds are sent only to those who ask.
 - Nothing changes by the passing of time alone: ages are timestamps or were measured at the last poll, and what falls \
 due is recorded as an event. Content of agencies that allow no copies is the exception.
 - Fields leave in two steps: @deprecated with the date and the replacement, then removal after 12 months and only \

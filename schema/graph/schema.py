@@ -14,6 +14,7 @@ from schema.graph.complaint import Complaint
 from schema.graph.delivery import Delivery
 from schema.graph.entries import Attachment
 from schema.graph.events import EVENT_TYPES
+from schema.graph.mutation import Mutation
 from schema.graph.printing import DESCRIPTION, printed
 from schema.graph.query import Query
 from schema.graph.region import Region
@@ -26,6 +27,7 @@ def build() -> strawberry.federation.Schema:
     """The executable graph. Operations run with a `Context` as their context value."""
     built = strawberry.federation.Schema(
         query=Query,
+        mutation=Mutation,
         subscription=Subscription,
         types=[Agency, Complaint, Category, Region, Delivery, Attachment, *EVENT_TYPES],
         config=StrawberryConfig(scalar_map=SCALARS),

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
 
 import msgspec
 
-from schema.complaint import Actor, AgencyReference, Complaint, FollowUpKind, Rating, RatingSource, by_time
+from schema.complaint import (
+    Actor,
+    AgencyReference,
+    Complaint,
+    Disposition,
+    FollowUpKind,
+    Rating,
+    RatingSource,
+    by_time,
+)
+from schema.graph.batches import MOST_RECORDS
 from schema.graph.directives import described
+from schema.links import Link, LinkKind
 from schema.status import ActorRole, ComplaintStatus
 
-#: Most records and steps of one journey.
-MOST_RECORDS = 50
+#: Most steps of one journey.
 MOST_STEPS = 500
 #: So many times "bukan wewenang" is ping-pong.
 BOUNCES = 3
@@ -84,25 +96,105 @@ class Journey(msgspec.Struct, frozen=True, kw_only=True):
     bouncing: bool
 
 
-def journey(complaints: Sequence[Complaint], *, confidential: bool) -> Journey:
+def journey(
+    complaints: Sequence[Complaint],
+    links: Sequence[Link] = (),
+    names: Mapping[str, str] = MappingProxyType({}),
+    *,
+    confidential: Callable[[Complaint], bool] = lambda complaint: False,
+) -> Journey:
     """Merges the records of one matter into its journey.
 
     Args:
         complaints: those that the viewer may see.
-        confidential: whether the viewer may see confidential follow-ups.
+        links: among them, each once.
+        names: of agencies, by slug.
+        confidential: whether the viewer may see confidential follow-ups of a record.
     """
     records = sorted(complaints, key=lambda complaint: (complaint.submitted_at, complaint.id))[:MOST_RECORDS]
+    known = {record.id: record for record in records}
+    among = [link for link in links if link.complaint_id in known and link.other_id in known]
+    hops = list(_hops(records, _forwarded(among, known, names)))
     steps = sorted(
-        (step for record in records for step in _steps(record, confidential=confidential)),
+        (
+            *(step for record in records for step in _steps(record, confidential=confidential(record))),
+            *(_transferred(hop) for hop in hops),
+            *(_linked(link, known) for link in among if link.kind is not LinkKind.FORWARDED_TO),
+        ),
         key=lambda step: (step.occurred_at, _ORDER[step.kind]),
     )
-    dispositions = [disposition for record in records for disposition in record.dispositions]
     return Journey(
         complaints=tuple(records),
         steps=tuple(steps[-MOST_STEPS:]),
-        hops=len(dispositions),
-        bouncing=sum(disposition.is_not_authority for disposition in dispositions) >= BOUNCES,
+        hops=len(hops),
+        bouncing=sum(hop.disposition.is_not_authority for hop in hops) >= BOUNCES,
     )
+
+
+class _Hop(NamedTuple):
+    """A handing-over, and the record that tells it."""
+
+    record: Complaint
+    disposition: Disposition
+
+    @property
+    def way(self) -> tuple[str, str]:
+        """From whom to whom: slugs, or names of those that are not plugged in."""
+        giver, taker = self.disposition.from_agency, self.disposition.to_agency
+        return (giver.agency or giver.name) if giver else self.record.agency, taker.agency or taker.name
+
+
+def _forwarded(links: Iterable[Link], known: Mapping[str, Complaint], names: Mapping[str, str]) -> Iterator[_Hop]:
+    """The handings-over that links tell of."""
+    for link in links:
+        if link.kind is LinkKind.FORWARDED_TO:
+            here, there = known[link.complaint_id], known[link.other_id]
+            taker = AgencyReference(names.get(there.agency, there.agency), agency=there.agency)
+            yield _Hop(here, Disposition(to_agency=taker, occurred_at=there.submitted_at))
+
+
+def _hops(records: Iterable[Complaint], forwarded: Iterable[_Hop]) -> Iterator[_Hop]:
+    """Each handing-over once.
+
+    Two agencies may tell of the same ones, and links of those that nobody tells: on each way there were as many as
+    the one tells that tells most, the giver first.
+    """
+    told: dict[tuple[str, str], dict[str, list[_Hop]]] = {}
+    for record in records:
+        for disposition in record.dispositions:
+            hop = _Hop(record, disposition)
+            told.setdefault(hop.way, {}).setdefault(record.agency, []).append(hop)
+    linked: dict[tuple[str, str], list[_Hop]] = {}
+    for hop in forwarded:
+        linked.setdefault(hop.way, []).append(hop)
+    for way in dict.fromkeys([*told, *linked]):
+        tellers = told.get(way, {})
+        most = max(tellers, key=lambda agency: (len(tellers[agency]), agency == way[0], agency), default="")
+        said = tellers.get(most, [])
+        yield from said
+        yield from sorted(linked.get(way, ()), key=lambda hop: hop.disposition.occurred_at)[len(said) :]
+
+
+def _transferred(hop: _Hop) -> JourneyStep:
+    return JourneyStep(
+        kind=JourneyStepKind.TRANSFERRED,
+        occurred_at=hop.disposition.occurred_at,
+        complaint=hop.record,
+        actor=_giving(hop),
+        to_agency=hop.disposition.to_agency,
+        note=hop.disposition.note,
+    )
+
+
+def _giving(hop: _Hop) -> Actor:
+    """Who moved the status in the same moment; else the agency that had it."""
+    giver, at = hop.disposition.from_agency, hop.disposition.occurred_at
+    moved = (move.actor for move in hop.record.timeline if move.occurred_at == at and move.actor is not None)
+    return next(moved, Actor(ActorRole.AGENCY, giver.agency if giver else hop.record.agency))
+
+
+def _linked(link: Link, known: Mapping[str, Complaint]) -> JourneyStep:
+    return JourneyStep(kind=JourneyStepKind.LINKED, occurred_at=link.created_at, complaint=known[link.complaint_id])
 
 
 def _steps(complaint: Complaint, *, confidential: bool) -> Iterator[JourneyStep]:
@@ -116,14 +208,6 @@ def _steps(complaint: Complaint, *, confidential: bool) -> Iterator[JourneyStep]
                 actor=follow_up.actor,
                 follow_up_kind=follow_up.kind,
             )
-    for disposition in complaint.dispositions:
-        yield JourneyStep(
-            kind=JourneyStepKind.TRANSFERRED,
-            occurred_at=disposition.occurred_at,
-            complaint=complaint,
-            to_agency=disposition.to_agency,
-            note=disposition.note,
-        )
     for rating in complaint.ratings:
         yield _rated(complaint, rating)
     for clock in complaint.clocks:

@@ -1,4 +1,7 @@
-"""Kabupaten Tangerang: pages by number, nested records, dates as they are written on paper."""
+"""Kabupaten Tangerang: pages by number, nested records, dates as they are written on paper.
+
+What is written to it, `kab_tangerang_writes` takes.
+"""
 
 from __future__ import annotations
 
@@ -8,104 +11,21 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from schema.complaint import Channel, Classification, FollowUpKind, RatingSource
-from schema.status import ActorRole, ComplaintStatus
+from schema.complaint import FollowUpKind
 from simulators.agency import Agency
 from simulators.case import Case
 from simulators.content import Story
-from simulators.dialect import WIB, Dialect, Words, moment, number, stamp
+from simulators.dialect import WIB, Dialect, moment, number, stamp
+from simulators.dialects.kab_tangerang_words import CATEGORIES, CLASS_NAMES, DATE, STATUSES, WORDS
+from simulators.dialects.kab_tangerang_writes import WRITES, answered, refused
 from simulators.matters import BY_AUTHORITY
 from simulators.population import COPIES_FROM
 
-S = ComplaintStatus
-
-_DATE = "%d/%m/%Y %H:%M:%S"
-STATUSES: dict[ComplaintStatus, tuple[str, str]] = {
-    S.SUBMITTED: ("BARU", "Laporan Baru"),
-    S.VERIFIED: ("VERIFIKASI", "Sudah Diverifikasi"),
-    S.AWAITING_INFORMATION: ("KURANG_DATA", "Menunggu Kelengkapan Data"),
-    S.DISPOSED: ("DISPOSISI", "Didisposisikan ke OPD"),
-    S.IN_FOLLOW_UP: ("PROSES", "Sedang Diproses"),
-    S.POSTPONED: ("TUNDA", "Ditunda"),
-    S.ANSWERED: ("DIJAWAB", "Sudah Dijawab"),
-    S.CLOSED: ("SELESAI", "Selesai"),
-    S.ARCHIVED: ("ARSIP", "Diarsipkan"),
-    S.REJECTED: ("TOLAK", "Ditolak"),
-    S.DUPLICATE: ("GANDA", "Laporan Ganda"),
-}
-WORDS = Words(
-    classes={
-        Classification.PENGADUAN_BERKADAR_PENGAWASAN: "P1",
-        Classification.PENGADUAN_TIDAK_BERKADAR_PENGAWASAN: "P2",
-        Classification.ASPIRASI: "A",
-        Classification.PERMINTAAN_INFORMASI: "I",
-    },
-    channels={
-        Channel.WEBSITE: "situs web",
-        Channel.MOBILE_APP: "aplikasi Tangerang Gemilang",
-        Channel.WHATSAPP: "WA center",
-        Channel.SMS: "SMS gateway",
-        Channel.PHONE: "call center 112",
-        Channel.SOCIAL_MEDIA: "medsos",
-        Channel.WALK_IN: "loket",
-        Channel.LETTER: "surat",
-    },
-    actors={
-        ActorRole.REPORTER: "PELAPOR",
-        ActorRole.AGENCY: "OPD",
-        ActorRole.NATIONAL_ADMIN: "ADMIN",
-        ActorRole.SYSTEM: "SISTEM",
-    },
-    replies={
-        FollowUpKind.INITIAL_RESPONSE: "AWAL",
-        FollowUpKind.PROGRESS: "LANJUTAN",
-        FollowUpKind.FINAL_ANSWER: "AKHIR",
-        FollowUpKind.REPORTER_REPLY: "BALASAN",
-        FollowUpKind.INFORMATION_REQUEST: "PERTANYAAN",
-    },
-    stars={RatingSource.CITIZEN: "WARGA", RatingSource.AUTO: "OTOMATIS", RatingSource.ADMIN: "ADMIN"},
-)
-_CLASS_NAMES = {"P1": "Pengaduan berkadar", "P2": "Pengaduan biasa", "A": "Aspirasi", "I": "Informasi"}
-CATEGORIES: dict[str, tuple[str, str]] = {
-    "jalan": ("INF-01", "Jalan Rusak"),
-    "drainase": ("INF-02", "Saluran Air"),
-    "lampu": ("INF-03", "PJU"),
-    "trotoar": ("INF-04", "Trotoar"),
-    "taman": ("LH-03", "Taman dan Pohon"),
-    "pasar": ("EKO-01", "Pasar"),
-    "sampah": ("LH-01", "Persampahan"),
-    "banjir": ("BNC-01", "Banjir"),
-    "cemar": ("LH-02", "Pencemaran"),
-    "air": ("UTL-01", "Air Bersih"),
-    "listrik": ("PST-01", "Kelistrikan (PLN)"),
-    "ktp": ("ADM-01", "KTP"),
-    "kk": ("ADM-02", "Kartu Keluarga"),
-    "akta": ("ADM-03", "Akta"),
-    "puskesmas": ("KES-01", "Puskesmas"),
-    "bpjs": ("PST-02", "BPJS Kesehatan"),
-    "sekolah": ("PDK-01", "Sekolah"),
-    "ppdb": ("PRV-01", "PPDB SMA/SMK"),
-    "bansos": ("SOS-01", "Bantuan Sosial"),
-    "pkh": ("PST-03", "PKH"),
-    "tertib": ("TRT-01", "Ketertiban"),
-    "parkir": ("HUB-01", "Parkir"),
-    "angkutan": ("PRV-02", "Angkutan Antarkota"),
-    "upah": ("PRV-03", "Pengupahan"),
-    "honorer": ("ADM-04", "Tenaga Honorer"),
-    "tanah": ("PST-04", "Pertanahan (BPN)"),
-    "pajak": ("EKO-02", "Pajak Daerah"),
-    "desa": ("DES-01", "Dana Desa"),
-    "pupuk": ("TAN-01", "Pupuk"),
-    "internet": ("KOM-01", "Internet"),
-    "sim": ("PST-05", "Layanan Kepolisian"),
-    "wisata": ("WIS-01", "Wisata"),
-    "lain": ("LLN-00", "Lain-lain"),
-}
 _HOME = "Pemerintah Kabupaten Tangerang"
 
 
 def _date(at: int | None) -> str | None:
-    return None if at is None else stamp(at, WIB, _DATE)
+    return None if at is None else stamp(at, WIB, DATE)
 
 
 def _office(name: str) -> dict[str, str]:
@@ -181,7 +101,7 @@ def render(story: Story) -> bytes:
             "judul": story.title,
             "isi_awal": story.text,
             "isi_akhir": story.edited,
-            "klasifikasi": {"kode": kind, "nama": _CLASS_NAMES[kind]},
+            "klasifikasi": {"kode": kind, "nama": CLASS_NAMES[kind]},
             "kategori": {"kode": category[0], "nama": category[1]},
             "kanal": WORDS.channel(story.channel),
             "status": dict(zip(("kode", "nama"), STATUSES[case.status], strict=True)),
@@ -201,6 +121,7 @@ def render(story: Story) -> bytes:
             "diteruskan": _handed(story),
             **_course(story),
             "sistem_lain": _elsewhere(case),
+            "referensi": case.filed.reference if case.filed else None,
             "tautan": f"https://aduan.tangerangkab.example/{case.number}",
             "dibuat": _date(case.submitted),
             "diubah": _date(case.updated),
@@ -222,26 +143,31 @@ def spoil(record: bytes) -> bytes:
     return orjson.dumps({**row, "id": None, "status": [], "dibuat": "kemarin", "diubah": 12.5})
 
 
-def _answer(data: object) -> Response:
-    return Response(orjson.dumps({"status": "sukses", "data": data}), media_type="application/json")
-
-
 def _list(agency: Agency, request: Request) -> Response:
     page, size = number(request, "halaman", 1, 1, 10**6), number(request, "per_halaman", 25, 1, 200)
-    since = moment(request.query_params.get("sejak", ""), WIB, "%Y-%m-%d %H:%M:%S", _DATE)
-    cut = agency.cut(agency.newest_first(since), (page - 1) * size, size)
+    since = moment(request.query_params.get("sejak", ""), WIB, "%Y-%m-%d %H:%M:%S", DATE)
+    reference = request.query_params.get("referensi")
+    order = agency.newest_first(since) if reference is None else agency.referred(reference)
+    cut = agency.cut(order, (page - 1) * size, size)
     items = [orjson.Fragment(record) for record in cut.records]
     pages = -(-cut.total // size)
     data = {"items": items, "halaman": page, "per_halaman": size, "total": cut.total, "total_halaman": pages}
-    return _answer(data)
+    return answered(data)
 
 
 def _one(agency: Agency, request: Request) -> Response:
     place = agency.find(request.path_params["id"])
     if place is None:
-        body = orjson.dumps({"status": "gagal", "pesan": "Aduan tidak ditemukan"})
-        return Response(body, 404, media_type="application/json")
-    return _answer({"aduan": orjson.Fragment(agency.record(place))})
+        return refused("Aduan tidak ditemukan", 404)
+    return answered({"aduan": orjson.Fragment(agency.record(place))})
+
+
+def _written(agency: Agency, request: Request) -> Response:
+    """What another system wrote, by its own key: complaints, answers, moves and stars alike."""
+    reference = request.query_params.get("referensi", "")
+    ids = [] if agency.fault == "empty" else agency.writings.of(reference)
+    items = [{"referensi": reference, "kunci": f"{id}/{reference}", "aduan": int(id)} for id in ids]
+    return answered({"items": items})
 
 
 DIALECT = Dialect(
@@ -253,5 +179,6 @@ DIALECT = Dialect(
     spoil=spoil,
     keys={"x-api-key": "demo-tangerang-key"},
     environment={"SIMPUL_KAB_TANGERANG_KEY": "demo-tangerang-key"},
-    endpoints=(("/api/v1/aduan", _list), ("/api/v1/aduan/{id}", _one)),
+    endpoints=(("/api/v1/aduan", _list), ("/api/v1/aduan/{id}", _one), ("/api/v1/kiriman", _written)),
+    writes=WRITES,
 )

@@ -11,9 +11,10 @@ from starlette.responses import Response
 from schema.complaint import Channel, Classification, FollowUpKind, RatingSource
 from schema.status import ActorRole, ComplaintStatus
 from simulators.agency import Agency
-from simulators.case import DAY, Case, Step
+from simulators.case import DAY, Case, Filed, FiledFile, Step
 from simulators.content import Story
-from simulators.dialect import WITA, Dialect, Words, number, stamp, word
+from simulators.dialect import WITA, Dialect, Taking, Words, number, stamp, word
+from simulators.forms import Form, form
 from simulators.open311 import BadDate, extended, is_open, selected
 
 S = ComplaintStatus
@@ -137,7 +138,7 @@ def _referrals(story: Story) -> Iterable[str]:
 def _attributes(story: Story) -> str:
     case, stars = story.case, story.stars
     named = not case.is_anonymous
-    first, last = story.name.split(" ")
+    first, _, last = story.name.partition(" ")
     log = (
         _elements(status=_status(case, step), datetime=_date(step.at), actor=WORDS.actors[step.actor], note=step.note)
         for step in story.log
@@ -176,8 +177,13 @@ def _attributes(story: Story) -> str:
         + _many("responses", "response", responses)
         + _many("referrals", "referral", _referrals(story))
         + (f"<rating>{rating}</rating>" if rating else "<rating/>")
-        + "<external_ids/>"
+        + _many("external_ids", "external_id", _known_as(case))
     )
+
+
+def _known_as(case: Case) -> Iterable[str]:
+    if case.filed is not None and case.filed.reference is not None:
+        yield _elements(system="simpul", id=case.filed.reference)
 
 
 def render(story: Story) -> bytes:
@@ -242,6 +248,9 @@ def _requests(agency: Agency, request: Request) -> Response:
         order = selected(agency, request, WITA, SERVICES, span=90)
     except BadDate as error:
         return _error(400, f"date could not be read: {error}")
+    if reference := request.query_params.get("external_id"):
+        held = set(agency.referred(reference))
+        order = [place for place in order if place in held]
     cut = agency.cut(order, (page - 1) * size, size)
     records = cut.records if extended(request) else [_bare(record) for record in cut.records]
     return _xml(b"<service_requests>" + b"".join(records) + b"</service_requests>", total=cut.total)
@@ -272,6 +281,87 @@ def _discovery(agency: Agency, request: Request) -> Response:
     return _xml(f"<discovery>{endpoint}</discovery>".encode())
 
 
+# ------------------------------------------------------------- written to
+
+
+def _refused(text: str = "tidak dapat diterima") -> Response:
+    return _error(400, text)
+
+
+def _submit(agency: Agency, request: Request, body: bytes) -> Response:
+    told = form(body)
+    matter = next((key for key, (code, _) in SERVICES.items() if code == told.get("service_code")), None)
+    if matter is None:
+        return _refused("service_code is not known")
+    if not told.get("description") or not (told.get("lat") or told.get("address_string") or told.get("address_id")):
+        return _refused("description and a location are required")
+    case = agency.file(_filed(told, matter))
+    # Some requests are numbered later, as the specification allows.
+    number = {"token": _token(case)} if case.number % 5 == 0 else {"service_request_id": native_id(case)}
+    return _xml(f"<service_requests><request>{_elements(**number)}</request></service_requests>".encode(), 201)
+
+
+def _filed(told: Form, matter: str) -> Filed:
+    classes = {word: name for name, word in WORDS.classes.items()}
+    channels = {word: name for name, word in WORDS.channels.items()}
+    text = told["description"]
+    return Filed(
+        title=told.get("attribute[title]") or text[:60],
+        text=text,
+        matter=matter,
+        region=told.get("address_id"),
+        address=told.get("address_string"),
+        latitude=told.number("lat"),
+        longitude=told.number("long"),
+        incident=told.day("attribute[incident_date]", "%Y-%m-%d"),
+        channel=channels.get(told.get("attribute[channel]") or "", Channel.WEBSITE),
+        classification=classes.get(told.get("attribute[classification]") or "", Classification.ASPIRASI),
+        is_anonymous=told.get("attribute[anonymous]") == "true",
+        is_confidential=told.get("attribute[confidential]") == "true",
+        name=" ".join(filter(None, (told.get("first_name"), told.get("last_name")))),
+        phone=told.get("phone") or "",
+        email=told.get("email") or "",
+        files=tuple(FiledFile(url.rpartition("/")[2]) for url in told.all("media_url")),
+        reference=told.get("attribute[external_id]"),
+    )
+
+
+def _token(case: Case) -> str:
+    return f"tok-{case.number:x}"
+
+
+def _numbered(agency: Agency, request: Request) -> Response:
+    token = request.path_params["token"]
+    case = next((case for case in reversed(agency.cases) if _token(case) == token), None)
+    if case is None:
+        return _error(404, "token was not found")
+    told = _elements(token=token, service_request_id=native_id(case))
+    return _xml(f"<service_requests><request>{told}</request></service_requests>".encode())
+
+
+def _update(agency: Agency, request: Request, body: bytes) -> Response:
+    """An `update_id` that came before is answered, and nothing else is done."""
+    told = form(body)
+    native, id = told.get("service_request_id") or "", told.get("update_id")
+    status = next((key for key, words in STATUSES.items() if told.get("status") in words), None)
+    kinds = {word: kind for kind, word in WORDS.replies.items()}
+    if agency.find(native) is None:
+        return _error(404, "service_request_id was not found")
+    if id is None or (told.get("status") and status is None):
+        return _refused("update_id and a known status are required")
+    if not agency.referred(id):
+        actors = {word: actor for actor, word in WORDS.actors.items()}
+        actor = actors.get(told.get("attribute[actor]") or "", ActorRole.AGENCY)
+        kind, text = kinds.get(told.get("attribute[type]") or ""), told.get("description")
+        if status is None:
+            kind = kind or FollowUpKind.PROGRESS
+            agency.write(native, actor=actor, follow_up=kind, content=text, reference=id)
+        else:
+            agency.write(native, to=status, actor=actor, note=text, reference=id)
+    update = f"<request_update>{_elements(update_id=id)}</request_update>"
+    return _xml(f"<service_request_updates>{update}</service_request_updates>".encode(), 201)
+
+
 DIALECT = Dialect(
     slug="prov-bali",
     statuses=STATUSES,
@@ -287,5 +377,10 @@ DIALECT = Dialect(
         ("/services.xml", _services),
         ("/requests.xml", _requests),
         ("/requests/{id}.xml", _request),
+        ("/tokens/{token}.xml", _numbered),
+    ),
+    writes=(
+        Taking(path="/requests.xml", answer=_submit, refusal=_refused),
+        Taking(path="/servicerequestupdates.xml", answer=_update, refusal=_refused),
     ),
 )

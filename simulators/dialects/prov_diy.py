@@ -11,104 +11,23 @@ from graphql import (
     DocumentNode,
     GraphQLError,
     GraphQLResolveInfo,
-    build_schema,
+    OperationType,
     execute_sync,
+    get_operation_ast,
     parse,
     validate,
 )
 from starlette.requests import Request
 from starlette.responses import Response
 
-from schema.complaint import Channel, Classification, FollowUpKind, RatingSource
-from schema.status import ActorRole, ComplaintStatus
+from schema.complaint import FollowUpKind
 from simulators.agency import Agency
 from simulators.case import Case
 from simulators.content import Story
-from simulators.dialect import WIB, Dialect, Words, moment, stamp
+from simulators.dialect import WIB, Dialect, Taking, moment, stamp
+from simulators.dialects.prov_diy_words import CATEGORIES, GRAPH, STATUSES, WORDS
+from simulators.dialects.prov_diy_writes import Mutations
 
-S = ComplaintStatus
-
-STATUSES: dict[ComplaintStatus, tuple[str, str]] = {
-    S.SUBMITTED: ("S0", "Diterima"),
-    S.VERIFIED: ("S1", "Lolos Verifikasi"),
-    S.AWAITING_INFORMATION: ("S1K", "Kurang Lengkap"),
-    S.DISPOSED: ("S2", "Didisposisi"),
-    S.IN_FOLLOW_UP: ("S3", "Dikerjakan"),
-    S.POSTPONED: ("S3T", "Dijeda"),
-    S.ANSWERED: ("S4", "Terjawab"),
-    S.CLOSED: ("S5", "Rampung"),
-    S.ARCHIVED: ("S6", "Masuk Arsip"),
-    S.REJECTED: ("S7", "Dikembalikan"),
-    S.DUPLICATE: ("S8", "Kembar"),
-}
-WORDS = Words(
-    classes={
-        Classification.PENGADUAN_BERKADAR_PENGAWASAN: "PGW",
-        Classification.PENGADUAN_TIDAK_BERKADAR_PENGAWASAN: "PGD",
-        Classification.ASPIRASI: "ASP",
-        Classification.PERMINTAAN_INFORMASI: "INF",
-    },
-    channels={
-        Channel.WEBSITE: "web",
-        Channel.MOBILE_APP: "Jogja Istimewa",
-        Channel.WHATSAPP: "wa",
-        Channel.SMS: "sms",
-        Channel.PHONE: "telp",
-        Channel.EMAIL: "surel",
-        Channel.SOCIAL_MEDIA: "x/ig",
-        Channel.WALK_IN: "pendopo",
-        Channel.LETTER: "surat",
-    },
-    actors={
-        ActorRole.REPORTER: "P",
-        ActorRole.AGENCY: "I",
-        ActorRole.NATIONAL_ADMIN: "A",
-        ActorRole.SYSTEM: "S",
-    },
-    replies={
-        FollowUpKind.INITIAL_RESPONSE: "J1",
-        FollowUpKind.PROGRESS: "J2",
-        FollowUpKind.FINAL_ANSWER: "J3",
-        FollowUpKind.REPORTER_REPLY: "JP",
-        FollowUpKind.INFORMATION_REQUEST: "JT",
-    },
-    stars={RatingSource.CITIZEN: "P", RatingSource.AUTO: "S", RatingSource.ADMIN: "A"},
-)
-CATEGORIES: dict[str, str] = {
-    "jalan": "PU/Jalan",
-    "drainase": "PU/Drainase",
-    "lampu": "PU/Penerangan",
-    "trotoar": "PU/Trotoar",
-    "taman": "LH/Taman",
-    "pasar": "Ekonomi/Pasar",
-    "sampah": "LH/Sampah",
-    "banjir": "Bencana/Banjir",
-    "cemar": "LH/Pencemaran",
-    "air": "Utilitas/Air",
-    "listrik": "Utilitas/Listrik",
-    "ktp": "Dukcapil/KTP",
-    "kk": "Dukcapil/KK",
-    "akta": "Dukcapil/Akta",
-    "puskesmas": "Kesehatan/Puskesmas",
-    "bpjs": "Kesehatan/BPJS",
-    "sekolah": "Pendidikan/Biaya",
-    "ppdb": "Pendidikan/PPDB",
-    "bansos": "Sosial/Bansos",
-    "pkh": "Sosial/PKH",
-    "tertib": "Trantib",
-    "parkir": "Perhubungan/Parkir",
-    "angkutan": "Perhubungan/Angkutan",
-    "upah": "Naker/Upah",
-    "honorer": "Naker/Honorer",
-    "tanah": "Pertanahan",
-    "pajak": "Ekonomi/Pajak",
-    "desa": "Kalurahan",
-    "pupuk": "Pertanian/Pupuk",
-    "internet": "Kominfo",
-    "sim": "Kepolisian",
-    "wisata": "Pariwisata",
-    "lain": "Umum",
-}
 _HOME = "Pemerintah Daerah DIY"
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -163,6 +82,13 @@ def _place(story: Story) -> dict[str, Any]:
     return {"wilayah": story.place.code, "nama": story.place.district, "jalan": story.address, "titik": point}
 
 
+def _ours(case: Case) -> list[dict[str, str]]:
+    """Its key in the system that wrote it."""
+    if case.filed is None or case.filed.reference is None:
+        return []
+    return [{"sistem": "simpul", "nomor": case.filed.reference}]
+
+
 def render(story: Story) -> bytes:
     case, last = story.case, story.log[-1]
     code, name = STATUSES[case.status]
@@ -196,7 +122,7 @@ def render(story: Story) -> bytes:
                 "tembusan": ["Inspektorat DIY"] if case.number % 23 == 0 else [],
             },
             "jejak": _tracks(story),
-            "rujukan": [],
+            "rujukan": _ours(case),
             "masuk": _date(case.submitted),
             "ubah": _date(case.updated),
             "tuntas": _date(story.closed_at),
@@ -219,42 +145,11 @@ def spoil(record: bytes) -> bytes:
     return orjson.dumps({**row, "nomor": {"$oid": 7}, "tahap": None, "masuk": "31 Februari", "pokok": []})
 
 
-GRAPH = build_schema("""
-type Query {
-  "Yang terakhir diubah lebih dulu. Paling banyak 200 sekali minta."
-  laporan(first: Int = 50, after: String, diubahSejak: String): DaftarLaporan!
-  satuLaporan(nomor: ID!): Laporan
-}
-type DaftarLaporan { totalCount: Int!  nodes: [Laporan]!  pageInfo: PageInfo! }
-type PageInfo { hasNextPage: Boolean!  endCursor: String }
-type Laporan {
-  nomor: ID!  lacak: String!  masuk: String!  ubah: String!  tuntas: String  sifat: [Sifat!]!  pokok: Pokok!
-  tahap: Tahap!  pengirim: Pengirim!  letak: Letak!  instansi: Instansi!  jejak: Jejak!  rujukan: [Rujukan!]!
-}
-enum Sifat { anonim rahasia }
-type Pokok {
-  judul: String!  teks: String!  teks_sunting: String  kelas: String!  topik: String!  lewat: String!  label: [String!]!
-}
-type Tahap { kode: String!  nama: String!  sejak: String!  oleh: String!  alasan: String }
-type Pengirim { nama: String  surel: String  telepon: String }
-type Letak { wilayah: String!  nama: String!  jalan: String  titik: Titik }
-type Titik { y: Float!  x: Float! }
-type Instansi { induk: String!  pelaksana: [String!]!  tembusan: [String!]! }
-type Jejak { tahap: [Langkah!]!  terusan: [Terusan!]!  jawaban: [Jawaban!]!  bintang: [Bintang!]! }
-type Langkah { kode: String!  nama: String!  pada: String!  oleh: String!  ket: String }
-type Terusan { dari: String!  ke: String!  pada: String!  ket: String  tolak: Boolean! }
-type Jawaban { jenis: String!  isi: String!  dari: String  ke: String  pada: String!  rahasia: Boolean! }
-type Bintang { nilai: Int!  sumber: String!  pada: String!  pesan: String }
-type Rujukan { sistem: String!  nomor: String! }
-""")
 _MOST = 200
 
 
-class _Query:
+class _Root(Mutations):
     """The root of one answer."""
-
-    def __init__(self, agency: Agency) -> None:
-        self._agency = agency
 
     def laporan(
         self, info: GraphQLResolveInfo[Any], first: int, after: str | None = None, diubahSejak: str | None = None
@@ -270,6 +165,10 @@ class _Query:
     def satuLaporan(self, info: GraphQLResolveInfo[Any], nomor: str) -> Any:
         place = self._agency.find(nomor)
         return None if place is None else orjson.loads(self._agency.record(place))
+
+    def kiriman(self, info: GraphQLResolveInfo[Any], rujukan: str) -> list[dict[str, str]]:
+        ids = [] if self._agency.fault == "empty" else self._agency.writings.of(rujukan)
+        return [{"kunci": f"{id}:{rujukan}", "rujukan": rujukan, "nomor": id} for id in ids]
 
 
 def _sealed(end: int) -> str:
@@ -291,14 +190,27 @@ def _valid(query: str) -> DocumentNode:
     return document
 
 
-def _graph(agency: Agency, body: bytes) -> Response:
+def _writes(body: bytes) -> bool:
+    """Whether a request holds a mutation. What can't be read changes nothing."""
+    try:
+        return get_operation_ast(_valid(orjson.loads(body)["query"])).operation is OperationType.MUTATION  # type: ignore[union-attr]  # one that is None ends like one that can't be read
+    except (orjson.JSONDecodeError, GraphQLError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _refused() -> Response:
+    error = {"message": "Laporan ditolak: tidak memenuhi syarat.", "extensions": {"code": "BAD_USER_INPUT"}}
+    return _json({"data": None, "errors": [error]})
+
+
+def _graph(agency: Agency, request: Request, body: bytes) -> Response:
     try:
         asked = orjson.loads(body)
         query, variables = asked["query"], asked.get("variables")
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return _json({"errors": [{"message": 'Kirim {"query": ...} sebagai JSON.'}]}, 400)
     try:
-        answer = execute_sync(GRAPH, _valid(query), _Query(agency), variable_values=variables)
+        answer = execute_sync(GRAPH, _valid(query), _Root(agency), variable_values=variables)
     except GraphQLError as error:
         return _json({"errors": [error.formatted]}, 400)
     return _json(answer.formatted)
@@ -322,5 +234,5 @@ DIALECT = Dialect(
     keys={"authorization": "Bearer demo-diy-bearer"},
     environment={"SIMPUL_PROV_DIY_BEARER": "demo-diy-bearer"},
     endpoints=(("/e-lapor/graphql", _help),),
-    posts=(("/e-lapor/graphql", _graph),),
+    writes=(Taking(path="/e-lapor/graphql", answer=_graph, refusal=_refused, writes=_writes),),
 )

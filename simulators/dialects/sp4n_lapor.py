@@ -8,14 +8,25 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from schema.complaint import Channel, Classification, FollowUpKind, RatingSource
+from schema.complaint import FollowUpKind, RatingSource
 from schema.status import ActorRole, ComplaintStatus
 from simulators.agency import Agency
 from simulators.case import Case, Step
 from simulators.content import Stars, Story
 from simulators.dialect import WIB, Dialect, number, stamp
-from simulators.matters import MATTERS
-from simulators.population import COPIES_FROM
+from simulators.dialects.sp4n_lapor_words import (
+    BY,
+    CATEGORIES,
+    CLASSES,
+    CODES,
+    GOVERNMENTS,
+    PHONES,
+    TEMPLATES,
+    UNITS,
+    tracking_id,
+    unit_id,
+)
+from simulators.dialects.sp4n_lapor_writes import WRITES, answer, missing
 
 S = ComplaintStatus
 A = ActorRole
@@ -23,97 +34,17 @@ A = ActorRole
 _DATE = "%d-%m-%Y %H:%M:%S"
 _LOGS = ("status_logs", "data_logs", "followups")
 
-#: Code and name by state, and by who brought it there where the name tells.
-_CODES: dict[ComplaintStatus, tuple[int, str]] = {
-    S.SUBMITTED: (1, "Belum Terverifikasi"),
-    S.VERIFIED: (2, "Terverifikasi"),
-    S.AWAITING_INFORMATION: (3, "Menunggu Kelengkapan Informasi"),
-    S.DISPOSED: (4, "Terdisposisi"),
-    S.IN_FOLLOW_UP: (5, "Dalam Proses"),
-    S.POSTPONED: (7, "Tunda"),
-    S.ANSWERED: (8, "Selesai otomatis dalam 10 hari"),
-    S.CLOSED: (12, "Selesai"),
-    S.ARCHIVED: (13, "Diarsipkan oleh Admin"),
-    S.REJECTED: (16, "Ditolak"),
-}
-_BY: dict[tuple[ComplaintStatus, ActorRole], tuple[int, str]] = {
-    (S.CLOSED, A.SYSTEM): (9, "Ditutup oleh Sistem"),
-    (S.CLOSED, A.REPORTER): (10, "Ditutup oleh Pelapor"),
-    (S.CLOSED, A.NATIONAL_ADMIN): (11, "Ditutup oleh Admin"),
-    (S.ARCHIVED, A.SYSTEM): (14, "Diarsipkan oleh Sistem"),
-    (S.ARCHIVED, A.REPORTER): (15, "Diarsipkan oleh Pelapor"),
-}
-_CLASSES = {
-    Classification.PENGADUAN_BERKADAR_PENGAWASAN: (1, "Pengaduan Berkadar Pengawasan"),
-    Classification.PENGADUAN_TIDAK_BERKADAR_PENGAWASAN: (2, "Pengaduan Tidak Berkadar Pengawasan"),
-    Classification.ASPIRASI: (3, "Aspirasi"),
-    Classification.PERMINTAAN_INFORMASI: (4, "Permintaan Informasi"),
-}
-_TEMPLATES = {
-    FollowUpKind.INITIAL_RESPONSE: "TL_AWAL",
-    FollowUpKind.PROGRESS: "TL_PROSES",
-    FollowUpKind.FINAL_ANSWER: "TL_SELESAI",
-    FollowUpKind.REPORTER_REPLY: "BALASAN",
-    FollowUpKind.INFORMATION_REQUEST: "MINTA_INFO",
-}
-#: The national system's category ids and names, by matter; ids from 9001 are invented.
-CATEGORIES: dict[str, tuple[int, str]] = {
-    "jalan": (1397, "Jalan Berlubang"),
-    "drainase": (2397, "Drainase (Gorong-Gorong/Parit)"),
-    "lampu": (1398, "Penerangan Jalan"),
-    "trotoar": (1401, "Trotoar"),
-    "taman": (1402, "Taman"),
-    "pasar": (9001, "Pasar"),
-    "sampah": (9002, "Pengelolaan Sampah"),
-    "banjir": (9003, "Banjir"),
-    "cemar": (942, "Pencemaran Lingkungan"),
-    "air": (1618, "Gangguan Layanan Penyaluran Air"),
-    "listrik": (9004, "Pemadaman Listrik"),
-    "ktp": (9005, "KTP (Kartu Tanda Penduduk)"),
-    "kk": (9006, "Kartu Keluarga"),
-    "akta": (1462, "Akta Kelahiran"),
-    "puskesmas": (1385, "Fasilitas Kesehatan"),
-    "bpjs": (1387, "Administrasi BPJS Kesehatan"),
-    "sekolah": (1377, "Biaya Sekolah"),
-    "ppdb": (1381, "Penerimaan Siswa Baru"),
-    "bansos": (957, "Bantuan Sosial"),
-    "pkh": (9007, "PKH Program Keluarga Harapan"),
-    "tertib": (950, "Ketertiban Umum"),
-    "parkir": (9008, "Parkir Liar"),
-    "angkutan": (936, "Transportasi Darat"),
-    "upah": (1477, "Gaji Pekerja"),
-    "honorer": (1497, "Tenaga Honorer"),
-    "tanah": (1406, "Sertifikat Tanah"),
-    "pajak": (9009, "Pajak Daerah"),
-    "desa": (9010, "Dana Desa"),
-    "pupuk": (9011, "Pupuk"),
-    "internet": (9012, "Jaringan Internet"),
-    "sim": (9013, "Surat Izin Mengemudi"),
-    "wisata": (9014, "Destinasi Pariwisata"),
-    "lain": (110, "Topik Lainnya"),
-}
-_UNITS = {unit: 131_400 + place for place, unit in enumerate(sorted({matter.unit for matter in MATTERS}))}
-_PHONES = {
-    Channel.MOBILE_APP: ("Android", "Android", "iOS"),
-    Channel.WHATSAPP: ("Whatsapp",),
-    Channel.SMS: ("SMS 1708",),
-}
-
-
-def _unit_id(name: str) -> int:
-    return _UNITS.get(name, 131_399)
-
 
 def _institution(name: str | None) -> dict[str, Any] | None:
-    return None if name is None else {"id": _unit_id(name), "name": name}
+    return None if name is None else {"id": unit_id(name), "name": name}
 
 
 def _government(story: Story) -> str:
-    return f"Pemerintah {story.place.regency}"
+    return f"Pemerintah {story.place.regency or story.place.province or 'Pusat'}"
 
 
 def _code(step: Step) -> int:
-    code = _BY.get((step.status, step.actor), _CODES[step.status])[0]
+    code = BY.get((step.status, step.actor), CODES[step.status])[0]
     return code + 1 if code == 5 and step.at % 2 else code
 
 
@@ -122,7 +53,7 @@ def _name(step: Step, unit: str | None) -> str:
         return f"Terdisposisi ke {step.unit or unit}"
     if _code(step) == 6:
         return "Ditindaklanjuti"
-    return _BY.get((step.status, step.actor), _CODES[step.status])[1]
+    return BY.get((step.status, step.actor), CODES[step.status])[1]
 
 
 def _truth(value: bool, salt: int) -> int | str:
@@ -131,7 +62,7 @@ def _truth(value: bool, salt: int) -> int | str:
 
 
 def _channel(story: Story) -> str:
-    words = _PHONES.get(story.channel)
+    words = PHONES.get(story.channel)
     if words:
         return words[story.case.number % len(words)]
     slug = _government(story).lower().replace(" ", "-")
@@ -177,7 +108,7 @@ def _followups(story: Story) -> list[dict[str, Any]]:
     return [
         {
             "id": story.case.number * 100 + place,
-            "template_code": _TEMPLATES[reply.kind],
+            "template_code": TEMPLATES[reply.kind],
             "content": reply.content,
             "institution_from": None if reply.kind is FollowUpKind.REPORTER_REPLY else giver,
             "institution_to": giver if reply.kind is FollowUpKind.REPORTER_REPLY else None,
@@ -207,9 +138,9 @@ def _reason(story: Story) -> str | None:
 
 def _row(story: Story) -> dict[str, Any]:
     case, place, last = story.case, story.place, story.log[-1]
-    class_id, class_name = _CLASSES[story.classification]
+    class_id, class_name = CLASSES[story.classification]
     category_id, category = CATEGORIES[case.about.key]
-    exact = case.number % 8 != 0
+    exact = case.number % 8 != 0 and len(place.code) == 8
     return {
         "id": str(case.number) if case.number % 7 == 0 else case.number,
         "tracking_id": tracking_id(case),
@@ -224,13 +155,13 @@ def _row(story: Story) -> dict[str, Any]:
         "status_code": _code(last),
         "status_name": _name(last, story.unit or case.about.unit),
         "reason": _reason(story),
-        "institution_id": 12_000 + int(place.code[:2]) * 100 + int(place.code[3:5]),
+        "institution_id": 12_000 + int(place.code[:2] or 0) * 100 + int(place.code[3:5] or 0),
         "institution_name": _government(story),
-        "disposition_id": _unit_id(story.unit) if story.unit else None,
+        "disposition_id": unit_id(story.unit) if story.unit else None,
         "disposition_name": story.unit,
         "copy_externals": [{"id": 131_398, "name": "Inspektorat Daerah"}] if case.number % 19 == 0 else [],
         "tags_raw": " ".join(f"#{tag}" for tag in story.tags) or None,
-        "location_id": place.code.replace(".", "") if exact else place.code[:5].replace(".", ""),
+        "location_id": (place.code if exact else place.code[:5]).replace(".", "") or None,
         "province": place.province,
         "city": place.regency,
         "district": place.district.upper() if exact else None,
@@ -265,34 +196,23 @@ def native_id(case: Case) -> str:
     return str(case.number)
 
 
-def tracking_id(case: Case) -> str:
-    """Copies of other systems' complaints get a number of today's series all the same."""
-    return str(case.number + (700_000 if case.number < COPIES_FROM + 100_000 else 0))
-
-
 def spoil(record: bytes) -> bytes:
     row = orjson.loads(record)
     del row["id"]
     return orjson.dumps({**row, "status_code": ["?"], "created_at": "31-31-2024", "updated_at": True})
 
 
-def _answer(data: object, **more: object) -> Response:
-    body = {"status": 200, "message": "Berhasil", "results": {"data": data, **more}}
-    return Response(orjson.dumps(body), media_type="application/json")
-
-
-def _missing() -> Response:
-    body = {"status": 404, "message": "Data tidak ditemukan", "results": {"data": None}}
-    return Response(orjson.dumps(body), media_type="application/json")
-
-
 def _list(agency: Agency, request: Request) -> Response:
     page, size = number(request, "page", 1, 1, 10**6), number(request, "page_size", 20, 1, 200)
-    cut = agency.cut(agency.newest_first(), (page - 1) * size, size)
+    order = agency.newest_first()
+    if mark := request.query_params.get("tag"):
+        held = set(agency.referred(mark.removeprefix("simpul:")))
+        order = [place for place in order if place in held]
+    cut = agency.cut(order, (page - 1) * size, size)
     wanted = request.query_params.get("expand", "").split(",")
     dropped = [name for name in _LOGS if name not in wanted]
     rows = [_without(record, dropped) for record in cut.records]
-    return _answer(rows, total=cut.total, page=page, page_size=size)
+    return answer(rows, total=cut.total, page=page, page_size=size)
 
 
 def _without(record: bytes, names: list[str]) -> object:
@@ -304,32 +224,32 @@ def _without(record: bytes, names: list[str]) -> object:
 
 def _one(agency: Agency, request: Request) -> Response:
     place = agency.find(request.path_params["id"])
-    return _missing() if place is None else _answer(orjson.Fragment(agency.record(place)))
+    return missing() if place is None else answer(orjson.Fragment(agency.record(place)))
 
 
 def _course(agency: Agency, request: Request) -> Response:
     place = agency.find(request.path_params["id"])
     if place is None:
-        return _missing()
+        return missing()
     row = orjson.loads(agency.record(place))
     names = ("status_code", "status_name", "disposition_id", "disposition_name", "status_logs")
     data = {"complaint_id": row["id"], **{name: row[name] for name in names}}
-    return _answer(data, data_logs=row["data_logs"])
+    return answer(data, data_logs=row["data_logs"])
 
 
 def _answers(agency: Agency, request: Request) -> Response:
     place = agency.find(request.path_params["id"])
-    return _missing() if place is None else _answer(orjson.loads(agency.record(place))["followups"])
+    return missing() if place is None else answer(orjson.loads(agency.record(place))["followups"])
 
 
 def _institutions(agency: Agency, request: Request) -> Response:
     size = number(request, "page_size", 20, 1, 1000)
-    return _answer([{"id": id, "name": name} for name, id in _UNITS.items()][:size])
+    return answer([{"id": id, "name": name} for name, id in {**GOVERNMENTS, **UNITS}.items()][:size])
 
 
 DIALECT = Dialect(
     slug="sp4n-lapor",
-    statuses={status: (name,) for status, (_, name) in _CODES.items()},
+    statuses={status: (name,) for status, (_, name) in CODES.items()},
     native_id=native_id,
     tracking_id=tracking_id,
     render=render,
@@ -343,4 +263,5 @@ DIALECT = Dialect(
         ("/complaints/{id}/complaint", _course),
         ("/complaints/{id}/followups", _answers),
     ),
+    writes=WRITES,
 )

@@ -12,6 +12,7 @@ import httpx2
 import pytest
 import strawberry
 
+from gateway.access.credentials import Recognise, nobody
 from gateway.app import build_app
 from gateway.cache.answers import AnswerCache
 from gateway.cache.memory import Memory
@@ -40,6 +41,11 @@ class Query:
     @strawberry.field
     def hello(self, name: str = "world") -> str:
         return f"hello {name}"
+
+    @strawberry.field
+    def who(self, info: strawberry.Info[Any, None]) -> str:
+        viewer: Viewer = info.context.viewer
+        return viewer.credential
 
     @strawberry.field
     def boom(self) -> str | None:
@@ -75,6 +81,10 @@ class Subscription:
     async def count(self, to: int = 3) -> AsyncGenerator[int, None]:
         for number in range(1, to + 1):
             yield number
+
+    @strawberry.subscription
+    async def whose(self, info: strawberry.Info[Any, None]) -> AsyncGenerator[str, None]:
+        yield info.context.viewer.credential
 
     @strawberry.subscription
     async def forever(self, info: strawberry.Info[Any, None]) -> AsyncGenerator[int, None]:
@@ -183,6 +193,7 @@ class Front:
         limits: StreamLimits | None = None,
         cached: bool = False,
         site: Site | None = None,
+        recognise: Recognise = nobody,
     ) -> None:
         self.ledger = SmallLedger()
         self.metrics = Metrics()
@@ -210,6 +221,7 @@ class Front:
             limits=limits,
             cache=self.cache,
             site=site,
+            recognise=recognise,
         )
 
     async def _pending(self) -> list[str]:

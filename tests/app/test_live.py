@@ -15,9 +15,12 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from gateway.app import build_app
+from gateway.audit import Signer
 from gateway.cursor import SealedCursors, key_from_secret
 from gateway.execution.execute import Executor
 from gateway.health import Health
+from gateway.keyring import Keyring
+from gateway.ledger.audit import AuditHead, AuditLog
 from gateway.ledger.database import open_database
 from gateway.ledger.reader import LedgerReader
 from gateway.ledger.witness import Witness
@@ -108,7 +111,9 @@ class Hub:
 @asynccontextmanager
 async def hub(url: str, folder: Path) -> AsyncIterator[Hub]:
     witness, closing, started = Witness(folder / "witness.json"), asyncio.Event(), asyncio.Event()
-    async with open_database(url) as database, open_writer(database, witness, lambda: NOW) as writer:
+    head = AuditHead(folder / "audit.json")
+    audit = AuditLog(Signer(Keyring(b"tests")), head, lambda: NOW)
+    async with open_database(url) as database, open_writer(database, witness, lambda: NOW, audit) as writer:
         reader, doorbell, metrics = LedgerReader(database), Doorbell(), Metrics()
         watch = Watch(reader, doorbell, metrics.ledger)
         feed = LedgerFeed(reader, doorbell, watch, closing)
@@ -140,6 +145,7 @@ async def hub(url: str, folder: Path) -> AsyncIterator[Hub]:
             server.stop()
             await serving
     witness.close()
+    head.close()
 
 
 async def test_what_is_written_is_seen_and_followed_without_a_gap(sqlite_url: str, tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import RemoteDisconnected
 from pathlib import Path
 from time import monotonic, sleep
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
@@ -96,6 +97,13 @@ def test_it_plays_moves_fails_and_goes_with_its_parent(tmp_path: Path) -> None:
         assert _connects(urls["kab-sleman"])
         control.fault(tmp_path, "kab-sleman", "down", 0.05)
         _wait(lambda: _connects(urls["kab-sleman"]))
+
+        control.fault(tmp_path, "sp4n-lapor", "drop-reply")
+        form = urlencode({"title": "Jalan", "content": "Rusak", "user_id": 1, "tags_raw": "simpul:SMP-1"}).encode()
+        post = Request(f"{urls['sp4n-lapor']}/complaints/complaint-simpul", form, dict(DIALECTS["sp4n-lapor"].keys))
+        with pytest.raises(RemoteDisconnected):
+            urlopen(post, timeout=10)
+        assert list(control.written(tmp_path, "sp4n-lapor")) == ["SMP-1"]
 
         assert process.stdin is not None
         os.kill(process.pid, signal.SIGINT)  # Ctrl-C reaches the child too; it waits for its parent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -27,6 +28,9 @@ from gateway.sync.agencies import Agencies
 from gateway.telemetry import Metrics
 from gateway.valkey import Valkey
 from schema.complaint import complaint_id
+
+#: The bytes of an empty ledger.
+_EMPTY: list[bytes] = []
 
 FILE = """
 name = "{name}"
@@ -185,11 +189,26 @@ class TownHub:
             assert report.error is None, report
 
 
+async def migrated(folder: Path) -> None:
+    """Puts an empty ledger into a data folder; it is made once."""
+    if not _EMPTY:
+        with tempfile.TemporaryDirectory() as elsewhere:
+            await migrate(path := Path(elsewhere) / "empty.db")
+            _EMPTY.append(path.read_bytes())
+    _put(folder / "simpul.db", _EMPTY[0])
+
+
+def _put(file: Path, content: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        file.write_bytes(content)
+
+
 @asynccontextmanager
 async def town_hub(folder: Path, *towns: Town, valkey: Valkey | None = None, **settings: Any) -> AsyncIterator[TownHub]:
     """A hub that has read these towns."""
     values = load(data_dir=folder, host="127.0.0.1", port=0, pages=False, secret="s" * 32, **settings)
-    await migrate(values.database)
+    await migrated(folder)
     async with AsyncExitStack() as stack:
         urls = {town.slug: await served(town.app, stack) for town in towns}
         ledger = await stack.enter_async_context(open_ledger(values))

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import asyncpg
 import pytest
 
+from gateway.keyring import Keyring
+from gateway.ledger.audit import open_audit
 from gateway.ledger.database import Database, open_database, sqlite_path
 from gateway.ledger.reader import LedgerReader
 from gateway.ledger.witness import Witness
@@ -123,18 +125,19 @@ def _clock(dice: random.Random, kind: ClockKind, at: datetime) -> SlaClock:
 
 @asynccontextmanager
 async def filled_ledger(url: str, witness: Path, complaints: Sequence[Complaint]) -> AsyncIterator[Filled]:
-    async with open_database(url) as database:
-        async with open_writer(database, Witness(witness), lambda: moment(0)) as writer:
-            await writer.register(
-                [
-                    Agency(id=slug, name=slug, level=level, time_zone="Asia/Jakarta", connector_kind="rest")
-                    for slug, level in _LEVELS.items()
-                ]
-            )
-            for slug in sorted(_LEVELS):
-                changes = [_submitted(complaint) for complaint in complaints if complaint.agency == slug]
-                await writer.change(slug, [], lambda before, changes=changes: changes)  # type: ignore[misc]  # its default
-        yield Filled(LedgerReader(database), complaints, _LEVELS, database)
+    with open_audit(witness.parent, Keyring(b"tests"), lambda: moment(0)) as audit:
+        async with open_database(url) as database:
+            async with open_writer(database, Witness(witness), lambda: moment(0), audit) as writer:
+                await writer.register(
+                    [
+                        Agency(id=slug, name=slug, level=level, time_zone="Asia/Jakarta", connector_kind="rest")
+                        for slug, level in _LEVELS.items()
+                    ]
+                )
+                for slug in sorted(_LEVELS):
+                    changes = [_submitted(complaint) for complaint in complaints if complaint.agency == slug]
+                    await writer.change(slug, [], lambda before, changes=changes: changes)  # type: ignore[misc]  # its default
+            yield Filled(LedgerReader(database), complaints, _LEVELS, database)
 
 
 def _submitted(complaint: Complaint) -> Change:

@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from gateway.keyring import Keyring
+from gateway.ledger.audit import open_audit
 from gateway.ledger.database import open_database
 from gateway.ledger.reader import LedgerReader
 from gateway.ledger.witness import Witness
@@ -31,11 +33,15 @@ from schema.complaint import (
     NativeStatus,
     Rating,
     RatingSource,
+    Routed,
     StatusEvent,
     complaint_id,
 )
+from schema.delivery import Delivery, DeliveryKind, DeliveryState
 from schema.events import Change, EventDetail, EventDraft, EventKind, EventOrigin
+from schema.links import SEEN_FROM_THERE, Link, LinkKind
 from schema.status import ActorRole, ComplaintStatus
+from schema.writes import Action, Held, Intent, Outcome, Recorded, Written
 
 START = datetime(2021, 1, 1, tzinfo=UTC)
 
@@ -95,22 +101,94 @@ def diverse(count: int, seed: int = 1) -> list[Complaint]:
 async def diverse_ledger(url: str, witness: Path, complaints: Sequence[Complaint]) -> AsyncIterator[LedgerReader]:
     """A ledger of AGENCIES with these complaints, one event or more for each."""
     file = Witness(witness)
+
+    def clock() -> datetime:
+        return START + timedelta(days=400)
+
     try:
         async with open_database(url) as database:
-            async with open_writer(database, file, lambda: START + timedelta(days=400)) as writer:
-                await writer.register(AGENCIES)
-                for slug in _SLUGS:
-                    changes = [_changes(complaint) for complaint in complaints if complaint.agency == slug]
-                    await writer.change(slug, [], lambda before, changes=changes: changes)  # type: ignore[misc]  # its default
-                for report in _REPORTS:
-                    await writer.report(report)
-                await writer.empty([complaint.id for complaint in complaints if _is_erased(complaint)])
+            with open_audit(witness.parent, Keyring(b"tests"), clock) as audit:
+                async with open_writer(database, file, clock, audit) as writer:
+                    await writer.register(AGENCIES)
+                    for slug in _SLUGS:
+                        changes = [_changes(complaint) for complaint in complaints if complaint.agency == slug]
+                        await writer.change(slug, [], lambda before, changes=changes: changes)  # type: ignore[misc]  # its default
+                    for report in _REPORTS:
+                        await writer.report(report)
+                    joined = [each for each in complaints if each.agency != "kab-x"][:120]
+                    kept = await writer.write(_intent(joined), _joining_and_delivering)
+                    assert isinstance(kept, Recorded), kept
+                    await writer.empty([complaint.id for complaint in complaints if _is_erased(complaint)])
             yield LedgerReader(database)
     finally:
         file.close()
 
 
 _NO_DETAIL = EventDetail()
+
+
+def _intent(complaints: Sequence[Complaint]) -> Intent:
+    return Intent(
+        action=Action.LINK_COMPLAINTS, actor="hub", complaints=tuple(complaint.id for complaint in complaints)
+    )
+
+
+def _joining_and_delivering(held: Held) -> Written:
+    """Links of every kind, chains and rings of them, and deliveries in every state."""
+    dice, complaints = random.Random(3), list(held.complaints.values())
+    links = [_link(dice, complaints) for _ in range(60)]
+    links = list({(each.complaint_id, each.other_id): each for each in links}.values())
+    deliveries = [_delivery(dice, number, dice.choice(complaints)) for number in range(60)]
+    events: dict[str, list[EventDraft]] = {}
+    for link in links:
+        for here, there, kind in (
+            (link.complaint_id, link.other_id, link.kind),
+            (link.other_id, link.complaint_id, SEEN_FROM_THERE[link.kind]),
+        ):
+            detail = EventDetail(link=kind, other=there)
+            events.setdefault(here, []).append(_draft(held.complaints[here], EventKind.LINKED, detail))
+    for delivery in deliveries:
+        detail = EventDetail(delivery=delivery.id, delivery_state=delivery.state)
+        draft = _draft(held.complaints[delivery.complaint_id], EventKind.DELIVERY_CHANGED, detail)
+        events.setdefault(delivery.complaint_id, []).append(draft)
+    return Written(
+        outcome=Outcome(),
+        changes=tuple(
+            Change(before=held.complaints[id], after=held.complaints[id], events=tuple(drafts))
+            for id, drafts in events.items()
+        ),
+        links=tuple(links),
+        deliveries=tuple(deliveries),
+    )
+
+
+def _link(dice: random.Random, complaints: Sequence[Complaint]) -> Link:
+    one, other = sorted(dice.sample(complaints, k=2), key=lambda complaint: complaint.id)
+    return Link(
+        complaint_id=one.id,
+        other_id=other.id,
+        kind=dice.choice(list(LinkKind)),
+        created_at=START + timedelta(hours=dice.randrange(500)),
+        confidence=dice.choice([1.0, 0.75]),
+    )
+
+
+def _delivery(dice: random.Random, number: int, about: Complaint) -> Delivery:
+    problem = SourceProblem(SourceErrorCode.REJECTED, since=START, retry_at=None)
+    return Delivery(
+        id=f"delivery_{number:026}",
+        complaint_id=about.id,
+        agency=about.agency,
+        kind=dice.choice(list(DeliveryKind)),
+        state=dice.choice(list(DeliveryState)),
+        queued_at=START + timedelta(minutes=number),
+        attempts=dice.randrange(4),
+        sent_at=dice.choice([None, START]),
+        settled_at=dice.choice([None, START]),
+        next_attempt_at=dice.choice([None, START]),
+        native_id=dice.choice([None, "7"]),
+        error=dice.choice([None, problem]),
+    )
 
 
 def _is_erased(complaint: Complaint) -> bool:
@@ -318,4 +396,5 @@ def _complaint(dice: random.Random, number: int) -> Complaint:
         external_references=made.some(made.external),
         days_to_first_follow_up=made.maybe(2.5),
         days_to_close=made.maybe(0.0),
+        routing=made.maybe(Routed(agency=agency, rule="jalan", explanation={"ID": made.text(), "EN": "A rule."})),
     )

@@ -45,6 +45,7 @@ def pilot(slug: str, folder: Path, *, count: int = 60, page: int = 20) -> Iterat
             transport=httpx2.ASGITransport(app=app),
             at=lambda: NOW,
             arrive=_arriving(agency) if slug in OUTSIDE else None,
+            held=lambda reference: len(agency.writings.of(reference)),
         )
     finally:
         if outlet is not None:

@@ -14,7 +14,7 @@ from connectors.secrets import Secrets
 from gateway.hub import Ledger, open_ledger
 from gateway.ledger.migrate import migrate
 from gateway.settings import Settings
-from gateway.sync.diff import Rules
+from gateway.sync.derived import Rules
 from gateway.sync.poller import Pace, Poller
 from schema.agency import SourceErrorCode, SourceReport, SourceState
 from schema.clocks import ClockLimits, WorkingCalendar

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -37,12 +37,14 @@ from gateway.execution.operation import Way
 from gateway.execution.request import GraphQLRequest
 from gateway.ledger.models import ComplaintRow
 from gateway.ledger.reader import LedgerReader
+from schema.complaint import Complaint
 from schema.errors import LedgerUnavailable
 from schema.events import Position
 from schema.graph.context import Context
 from schema.graph.schema import build
+from schema.links import LinkKind, Suggestion
 from schema.ports import Snapshot
-from schema.query import PUBLIC, ComplaintOrder, RowKey, Viewer
+from schema.query import PUBLIC, ComplaintOrder, Role, RowKey, Viewer
 from tests.contract.execution_differential_documents import Asked, Words, queries
 from tests.contract.execution_differential_ledger import AGENCIES, START, diverse, diverse_ledger
 
@@ -61,7 +63,7 @@ def words() -> Words:
     some = COMPLAINTS[::17]
     ids, slugs = [each.id for each in some], [agency.id for agency in AGENCIES]
     row = CURSORS.seal_row(ComplaintOrder(), RowKey(("2021-01-15T00:00:00.000Z",), some[0].id))
-    nodes = [*ids, *slugs, "region_36.03", "category_agama", "delivery_1", "complaint_nobody", ""]
+    nodes = [*ids, *slugs, "region_36.03", "category_agama", f"delivery_{7:026}", "complaint_nobody", ""]
     numbers = [each.tracking_id for each in some]
     good: dict[str, list[Any]] = {
         "id": nodes,
@@ -76,7 +78,7 @@ def words() -> Words:
         "code": ["36", "36.03.01", "agama", "agama.haji-dan-umroh", "nothing"],
         "category": ["agama", "infrastruktur"],
         "text": ["jalan", "petik miring", ""],
-        "after": [row, EVENT],
+        "after": [row, EVENT, CURSORS.seal_delivery(1_000)],
         "before": [row],
         "changedAfter": [EVENT],
         "representations": [{"__typename": "Complaint", "id": ids[0]}, {"__typename": "Agency", "id": "prov-bali"}],
@@ -93,6 +95,15 @@ def words() -> Words:
     return Words(good, bad)
 
 
+OFFICER = Viewer(role=Role.AGENCY_COORDINATOR, agencies=("kab-badung", "prov-bali"), credential="key:1")
+#: Those who are not the public.
+VIEWERS = (
+    OFFICER,
+    Viewer(role=Role.NATIONAL_ADMIN, credential="key:2"),
+    Viewer(role=Role.OVERSIGHT, credential="key:3", name="Ombudsman", expires_at=LATER + timedelta(days=1)),
+    Viewer(role=Role.INTEGRATOR, agencies=("sp4n-lapor",), credential="key:4"),
+    Viewer(role=Role.REPORTER, complaints=tuple(each.id for each in COMPLAINTS[:40]), credential="reporter:00"),
+)
 WORDS = words()
 ASKED = queries(GRAPH._schema, WORDS)
 
@@ -105,17 +116,25 @@ class Both:
         columns_only: the executor has no whole records to read.
     """
 
-    def __init__(self, reader: LedgerReader, faults: Collection[str] = (), *, columns_only: bool = False) -> None:
+    def __init__(
+        self,
+        reader: LedgerReader,
+        faults: Collection[str] = (),
+        *,
+        viewer: Viewer = PUBLIC,
+        columns_only: bool = False,
+    ) -> None:
         self.ledger = reader
+        self.viewer = viewer
         self.reader = Faulty(reader, faults)
         self.ways: Counter[Way] = Counter()
-        compiled = Faulty(reader, ("complaints", "by_ids", "by_tracking_id")) if columns_only else self.reader
+        compiled = Faulty(reader, ("complaints", "by_tracking_id")) if columns_only else self.reader
         self.executor = Executor(GRAPH, compiled, _context, on_way=lambda way: self.ways.update([way]))
 
     async def agree(self, asked: Asked) -> None:
         asked = await self._here(asked)
         operation = self.executor.prepare(GraphQLRequest(query=asked.text, variables=asked.variables))
-        compiled = _without_references((await self.executor.execute(operation, PUBLIC)).json())
+        compiled = _without_references((await self.executor.execute(operation, self.viewer)).json())
         assert compiled == _without_references(await self.stock(asked)), asked
 
     async def _here(self, asked: Asked) -> Asked:
@@ -125,11 +144,11 @@ class Both:
         return Asked(asked.text.replace(EVENT, cursor), variables)
 
     async def stock(self, asked: Asked) -> bytes:
-        async with self.reader.snapshot(PUBLIC) as snapshot:
+        async with self.reader.snapshot(self.viewer) as snapshot:
             pending = execute(
                 GRAPH._schema,
                 parse(asked.text),
-                context_value=_context(PUBLIC, snapshot),
+                context_value=_context(self.viewer, snapshot),
                 variable_values=asked.variables,
                 executor_class=GRAPH.execution_context_class,
                 is_awaitable=cast("Any", optimized_is_awaitable),
@@ -174,7 +193,10 @@ class _FaultySnapshot:
 
 
 def _context(viewer: Viewer, snapshot: Snapshot) -> Context:
-    return Context(viewer=viewer, snapshot=snapshot, cursors=CURSORS, clock=lambda: LATER)
+    async def suggest(complaint: Complaint, /) -> Sequence[Suggestion]:
+        return [Suggestion(complaint=complaint, kind=LinkKind.DUPLICATE_OF, score=n / 12) for n in range(12, 0, -1)]
+
+    return Context(viewer=viewer, snapshot=snapshot, cursors=CURSORS, clock=lambda: LATER, suggest=suggest)
 
 
 def _without_references(body: bytes) -> str:
@@ -220,11 +242,15 @@ _drawn = settings(
 )
 
 
-@settings(_drawn, max_examples=50)
-@given(asked=ASKED)
-async def test_drawn_documents(reader: LedgerReader, asked: Asked) -> None:
+#: Whoever asks: the public as often as all others together.
+ASKING = st.one_of(st.just(PUBLIC), st.sampled_from(VIEWERS))
+
+
+@settings(_drawn, max_examples=35)
+@given(asked=ASKED, viewer=ASKING)
+async def test_drawn_documents(reader: LedgerReader, asked: Asked, viewer: Viewer) -> None:
     assume(_fits(asked))
-    await Both(reader).agree(asked)
+    await Both(reader, viewer=viewer).agree(asked)
 
 
 #: Questions that go wrong together: one way asks by the first name, the other by the second.
@@ -240,6 +266,11 @@ _FAULTS = st.sets(
             ("statistics",),
             ("events",),
             ("head",),
+            ("links",),
+            ("deliveries",),
+            ("deliveries_by_ids",),
+            ("latest_deliveries",),
+            ("queues",),
         ]
     ),
     min_size=1,
@@ -249,17 +280,17 @@ _FAULTS = st.sets(
 
 @settings(_drawn, max_examples=25)
 # Without directives: a plan does not ask for rows that `@skip` leaves out, so it can't fail there.
-@given(asked=queries(GRAPH._schema, WORDS, directives=False), faults=_FAULTS)
+@given(asked=queries(GRAPH._schema, WORDS, directives=False), faults=_FAULTS, viewer=ASKING)
 async def test_drawn_documents_over_a_failing_ledger(
-    file_reader: LedgerReader, asked: Asked, faults: set[tuple[str, ...]]
+    file_reader: LedgerReader, asked: Asked, faults: set[tuple[str, ...]], viewer: Viewer
 ) -> None:
     assume(_fits(asked))
-    await Both(file_reader, {name for names in faults for name in names}).agree(asked)
+    await Both(file_reader, {name for names in faults for name in names}, viewer=viewer).agree(asked)
 
 
 @pytest.mark.soak
 async def test_thousands_of_drawn_documents(reader: LedgerReader) -> None:
-    both, asked = Both(reader), list[Asked]()
+    everybody, asked = [Both(reader, viewer=viewer) for viewer in (PUBLIC, *VIEWERS)], list[Asked]()
 
     @settings(_drawn, max_examples=5_000, phases=[Phase.generate], database=None)
     @given(one=ASKED)
@@ -267,9 +298,11 @@ async def test_thousands_of_drawn_documents(reader: LedgerReader) -> None:
         asked.append(one)
 
     draw()
-    for one in filter(_fits, asked):
-        await both.agree(one)
-    print({way.value: count for way, count in both.ways.items()})
+    for number, one in enumerate(filter(_fits, asked)):
+        # The public as often as all others together.
+        await everybody[number // 2 % len(everybody) if number % 2 else 0].agree(one)
+    for both in everybody:
+        print(both.viewer.role, {way.value: count for way, count in both.ways.items()})
 
 
 def _whole(type_: Any, depth: int) -> str:
@@ -287,6 +320,8 @@ def _whole(type_: Any, depth: int) -> str:
 _COMPLAINT = cast("GraphQLObjectType", GRAPH._schema.type_map["Complaint"])
 #: Fields that need the whole record: their resolvers read it all.
 _OF_THE_RECORD = {"journey"}
+#: Fields that others than the public are answered otherwise.
+_OF_OTHERS = ("delivery", "followUps", "linkSuggestions", "nextStatuses", "reporter", "viewerActions")
 
 
 @pytest.mark.parametrize("name", sorted(_COMPLAINT.fields.keys() - _OF_THE_RECORD))
@@ -294,6 +329,15 @@ async def test_a_field_is_the_same_from_columns(reader: LedgerReader, name: str)
     both = Both(reader, columns_only=True)
     chosen = name + _whole(get_named_type(_COMPLAINT.fields[name].type), 2)
     await both.agree(Asked(f"{{ complaints(first: 200) {{ nodes {{ {chosen} again: {chosen} }} }} }}", {}))
+    assert both.ways == {Way.COMPILED: 1}
+
+
+@pytest.mark.parametrize("name", _OF_OTHERS)
+async def test_a_field_for_an_officer_is_the_same_from_columns(reader: LedgerReader, name: str) -> None:
+    # Suggestions are made of the whole record.
+    both = Both(reader, viewer=OFFICER, columns_only=name != "linkSuggestions")
+    chosen = name + _whole(get_named_type(_COMPLAINT.fields[name].type), 1)
+    await both.agree(Asked(f"{{ complaints(first: 100) {{ nodes {{ {chosen} }} }} }}", {}))
     assert both.ways == {Way.COMPILED: 1}
 
 
@@ -307,10 +351,11 @@ async def test_a_mirror_that_is_too_old_is_told_so(reader: LedgerReader, seconds
     await both.agree(Asked(f"{declared} {{ {one} complaints {{ nodes {{ id stale }} }} }}", {"seconds": 5}))
 
 
-async def test_a_field_of_the_record_is_compiled_all_the_same(reader: LedgerReader) -> None:
-    both = Both(reader)
+@pytest.mark.parametrize("viewer", [PUBLIC, OFFICER], ids=lambda viewer: viewer.role)
+async def test_a_field_of_the_record_is_compiled_all_the_same(reader: LedgerReader, viewer: Viewer) -> None:
+    both = Both(reader, viewer=viewer)
     chosen = "journey { hops bouncing complaints { id } steps { kind note complaint { id } agency { id } } }"
-    await both.agree(Asked(f"{{ complaints(first: 200) {{ totalCount nodes {{ id {chosen} }} }} }}", {}))
+    await both.agree(Asked(f"{{ complaints(first: 100) {{ totalCount nodes {{ id {chosen} }} }} }}", {}))
     assert both.ways == {Way.COMPILED: 1}
 
 

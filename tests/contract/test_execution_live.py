@@ -84,7 +84,7 @@ class Agencies:
 class Interpreted(Executor):
     """Runs everything by graphql-core."""
 
-    def _planned(self, operation: Operation, kind: type[Plan]) -> Any:
+    def _planned(self, operation: Operation, kind: type[Plan], viewer: Viewer) -> Any:
         return None
 
 

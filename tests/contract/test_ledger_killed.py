@@ -12,6 +12,8 @@ _HUB = """
 import asyncio, sys
 from datetime import UTC, datetime
 from pathlib import Path
+from gateway.keyring import Keyring
+from gateway.ledger.audit import open_audit
 from gateway.ledger.database import open_database
 from gateway.ledger.witness import Witness
 from gateway.ledger.writer import open_writer
@@ -31,10 +33,12 @@ def change(n):
     return Change(before=None, after=c, events=(event,))
 
 async def main(url, witness):
-    async with open_database(url) as database, open_writer(database, Witness(Path(witness)), lambda: NOW) as writer:
-        for n in range(0, 10**9, 10):
-            await writer.change("prov-bali", [], lambda _: [change(n + k) for k in range(10)])
-            print(n, flush=True)
+    with open_audit(Path(witness).parent, Keyring(b"tests"), lambda: NOW) as audit:
+        witness = Witness(Path(witness))
+        async with open_database(url) as database, open_writer(database, witness, lambda: NOW, audit) as writer:
+            for n in range(0, 10**9, 10):
+                await writer.change("prov-bali", [], lambda _: [change(n + k) for k in range(10)])
+                print(n, flush=True)
 
 asyncio.run(main(*sys.argv[1:]))
 """

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
 from gateway.ledger.database import Database, Dialect, Sql, open_database
 from gateway.ledger.migrate import known, migrate, pending
+from gateway.ledger.references import named as references
 from gateway.ledger.rows import COLUMNS, regions
+from schema.complaint import Complaint, ExternalReference
 from schema.errors import ConfigError, LedgerCorrupt, LedgerError, LedgerUnavailable, MigrationsPending
+from schema.status import ComplaintStatus
 
 _SLOW = {
     Dialect.SQLITE: "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
@@ -68,13 +73,36 @@ async def test_rows_that_are_there_are_counted_and_placed(
             placed = await database.fetch("SELECT region_code, province, regency FROM complaints ORDER BY region_code")
             assert [tuple(row) for row in placed] == [(region, *regions(region)) for region in sorted(_REGIONS)]
             [[count, late]] = await database.fetch("SELECT sum(complaints), sum(overdue) FROM counters WHERE cube = 5")
+            named = await database.fetch("SELECT id, complaint_id, system, key FROM complaint_references ORDER BY id")
         assert (count, late) == (len(_REGIONS), len(_REGIONS))
+        told = sorted(row for region in _REGIONS for row in references(_naming(f"complaint_{region}")))
+        assert sorted(tuple(row) for row in named) == told
+
+
+_NAMED = (ExternalReference(" SP4N-LAPOR! ", " 12"), ExternalReference("É", "é"), ExternalReference("x", "9" * 500))
+
+
+def _naming(id: str) -> Complaint:
+    at = datetime(2021, 3, 1, tzinfo=UTC)
+    status = ComplaintStatus.SUBMITTED
+    return Complaint(
+        id=id,
+        agency="prov-bali",
+        native_id=None,
+        tracking_id="1",
+        status=status,
+        status_changed_at=at,
+        submitted_at=at,
+        updated_at=at,
+        external_references=_NAMED,
+    )
 
 
 _REGIONS = ["3", "36", "36.0", "36.03", "36.03.01", "3603", "36.031"]
-_TEXT = dict.fromkeys(COLUMNS, "[]") | {"native_id": None, "latitude": None, "longitude": None}
+_OLDER = [column for column in COLUMNS if column not in ("routing", "sent")]
+_TEXT = dict.fromkeys(_OLDER, "[]") | {"native_id": None, "latitude": None, "longitude": None}
 _INSERT = (
-    f"INSERT INTO complaints ({', '.join(COLUMNS)}) VALUES ({', '.join(f'${n}' for n in range(1, len(COLUMNS) + 1))})"
+    f"INSERT INTO complaints ({', '.join(_OLDER)}) VALUES ({', '.join(f'${n}' for n in range(1, len(_OLDER) + 1))})"
 )
 
 
@@ -83,8 +111,10 @@ def _row(region: str) -> list[Any]:
     numbers = dict.fromkeys(("generation", "version", "seq", "breached", "rating_score"), 1)
     days = dict.fromkeys(("days_to_first_follow_up", "days_to_close"), 1.0)
     place = {"region_code": region, "province": region[:2], "regency": region[:5] if len(region) >= 5 else None}
-    known = _TEXT | numbers | days | place | {"id": f"complaint_{region}", "public": True, "is_anonymous": False}
-    return [known[column] for column in COLUMNS]
+    named = {"external_references": msgspec.json.encode(_NAMED).decode()}
+    known = _TEXT | numbers | days | place | named
+    known |= {"id": f"complaint_{region}", "public": True, "is_anonymous": False}
+    return [known[column] for column in _OLDER]
 
 
 async def _create(admin: str, name: str) -> None:

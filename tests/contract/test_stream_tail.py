@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from gateway.ledger.filters import agencies_meant, event_test
@@ -15,9 +16,9 @@ from gateway.ledger.reader import LedgerReader
 from gateway.stream.doorbell import Doorbell
 from gateway.stream.tail import Tail
 from schema.agency import AgencyLevel
-from schema.complaint import Classification, Complaint, FollowUp, FollowUpKind
+from schema.complaint import Classification, Complaint, FollowUp, FollowUpKind, complaint_id
 from schema.events import Event, EventKind
-from schema.query import PUBLIC, EventFilter
+from schema.query import PUBLIC, EventFilter, Role, Viewer
 from schema.status import ComplaintStatus
 from tests.conftest import Ledger
 from tests.contract.conftest import Filled, moment
@@ -51,14 +52,16 @@ async def test_filters_match_in_memory_as_in_sql(filled: Filled) -> None:
     dice = random.Random(4)
     ids = [complaint.id for complaint in filled.complaints]
     matched = 0
-    async with filled.reader.snapshot(PUBLIC) as now:
-        agencies, everything = await now.agencies(), (await now.events(EVERY, 0, 1_000)).events
-        for _ in range(150):
-            filter = a_filter(dice, ids)
-            test = event_test(filter, agencies_meant(filter, agencies))
-            found = [event.seq for event in (await now.events(filter, 0, 1_000)).events]
-            assert [event.seq for event in everything if test(event)] == found, filter
-            matched += bool(found)
+    officer = Viewer(role=Role.LIAISON_OFFICER, agencies=("kab-tangerang",))
+    for viewer, times in ((PUBLIC, 150), (officer, 30), (Viewer(role=Role.REPORTER, complaints=tuple(ids[:9])), 30)):
+        async with filled.reader.snapshot(viewer) as now:
+            agencies, everything = await now.agencies(), (await now.events(EVERY, 0, 1_000)).events
+            for _ in range(times):
+                filter = a_filter(dice, ids)
+                test = event_test(filter, agencies_meant(filter, agencies))
+                found = [event.seq for event in (await now.events(filter, 0, 1_000)).events]
+                assert [event.seq for event in everything if test(event)] == found, filter
+                matched += bool(found)
     assert matched > 20
 
 
@@ -106,19 +109,23 @@ class Moves:
         )
 
 
-async def test_the_tail_tells_what_the_ledger_tells(ledger: Ledger) -> None:
+_REPORTER = Viewer(role=Role.REPORTER, complaints=tuple(complaint_id("prov-bali", f"n{n}") for n in range(0, 12, 2)))
+
+
+@pytest.mark.parametrize(("viewer", "times"), [(PUBLIC, 60), (_REPORTER, 30)], ids=["public", "reporter"])
+async def test_the_tail_tells_what_the_ledger_tells(ledger: Ledger, viewer: Viewer, times: int) -> None:
     dice = random.Random(7)
     moves, reader, doorbell = Moves(ledger, dice), LedgerReader(ledger.database), Doorbell()
     ledger.writer.on_commit(doorbell.ring)
-    tail = Tail(reader, PUBLIC, doorbell)
+    tail = Tail(reader, viewer, doorbell)
     reading = asyncio.create_task(tail.run(0))
     try:
-        for _ in range(60):
+        for _ in range(times):
             for _ in range(dice.randint(1, 5)):
                 await moves.move()
             while not tail.epoch or tail.end < doorbell.head.seq:
                 await tail.wait(beyond=tail.end)
-            async with reader.snapshot(PUBLIC) as now:
+            async with reader.snapshot(viewer) as now:
                 told = (await now.events(EVERY, tail.start, 1_000)).events
                 assert _page(tail, EVERY, tail.start) == told
                 filter, after = a_filter(dice, [event.complaint_id for event in told]), dice.randint(0, tail.end)

@@ -14,13 +14,13 @@ from connectors.registry import connect
 from connectors.secrets import Secrets
 from gateway.ledger.backup import backup, restore
 from gateway.ledger.pushes import MOST
-from gateway.sync.diff import Rules
+from gateway.sync.derived import Rules
 from gateway.sync.poller import Pace, Poller
 from schema.agency import SourceState
 from schema.clocks import ClockLimits, WorkingCalendar
 from schema.complaint import ComplaintRecord
 from schema.errors import ConfigError, TooManyPushes, Unreachable
-from schema.ports import Connector, Delivery, Page, Probe, Receiver
+from schema.ports import Connector, Page, Probe, Push, Receiver
 from schema.status import ComplaintStatus
 from tests.conftest import BALI, Ledger
 
@@ -122,7 +122,7 @@ class Sending:
     def verify(self, headers: object, body: bytes, now: datetime) -> str:
         raise AssertionError("nobody asks here")
 
-    def receive(self, id: str, body: bytes) -> Delivery:
+    def receive(self, id: str, body: bytes) -> Push:
         raise AssertionError("nobody asks here")
 
     async def aclose(self) -> None:
@@ -154,7 +154,7 @@ class Desk:
 
     async def push(self, id: str, *records: ComplaintRecord, cursor: str | None = None) -> bool:
         """Whether it had come before."""
-        return (await self.poller.receive(Delivery(id=id, items=records, cursor=cursor))).again
+        return (await self.poller.receive(Push(id=id, items=records, cursor=cursor))).again
 
 
 def complaint(key: str) -> ComplaintRecord:

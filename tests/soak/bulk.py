@@ -210,5 +210,5 @@ def _values(dialect: Dialect) -> Mapping[str, str]:
         "days_to_close": "(h % 700) / 10.0",
         "rating_score": "CASE WHEN h % 4 = 0 THEN 1 + h % 5 END",
         "timeline": moves,
-        **dict.fromkeys((*lists, "attachments", "external_references"), "'[]'"),
+        **dict.fromkeys((*lists, "attachments", "external_references", "sent"), "'[]'"),
     }

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec.structs import replace
+
 from gateway.cursor import SealedCursors
 from gateway.ledger.rows import COLUMNS, complaint_values
 from schema.agency import Agency, AgencyLevel, SourceReport
@@ -14,10 +16,12 @@ from schema.complaint import (
     Complaint,
     complaint_id,
 )
+from schema.delivery import Delivery, DeliveryFilter, DeliveryPage, DeliveryQueue
 from schema.events import Event, EventKind, EventOrigin, Position
 from schema.graph.context import Context
 from schema.graph.fresh import FreshReads
 from schema.graph.schema import build
+from schema.links import SEEN_FROM_THERE, Link
 from schema.ports import Dependencies, Quarantined, Rows, Versions
 from schema.query import (
     PUBLIC,
@@ -104,6 +108,8 @@ class Memory:
         self.asked: list[tuple[Any, ...]] = []
         self.open = 0
         self.epoch = "now"
+        self.deliveries_kept: list[Delivery] = []
+        self.links_kept: list[Link] = []
 
     @asynccontextmanager
     async def snapshot(self, viewer: Viewer, *, lone: bool = False) -> AsyncIterator[Memory]:
@@ -211,8 +217,42 @@ class Memory:
         end = later[first - 1].seq if len(later) > first else (await self.head()).seq
         return EventPage(events=tuple(later[:first]), end=end, has_more=len(later) > first)
 
+    async def deliveries(self, filter: DeliveryFilter, after: int, first: int, *, count: bool = False) -> DeliveryPage:
+        self.asked.append(("deliveries", filter, after, first, count))
+        later = [each for each in self.deliveries_kept if each.seq > after]
+        total = len(self.deliveries_kept) if count else None
+        return DeliveryPage(deliveries=tuple(later[:first]), has_next=len(later) > first, total=total)
+
+    async def deliveries_by_ids(self, ids: Sequence[str]) -> Mapping[str, Delivery]:
+        self.asked.append(("deliveries_by_ids", tuple(ids)))
+        return {each.id: each for each in self.deliveries_kept if each.id in ids}
+
+    async def latest_deliveries(self, complaints: Sequence[str]) -> Mapping[str, Delivery]:
+        self.asked.append(("latest_deliveries", tuple(complaints)))
+        return {each.complaint_id: each for each in self.deliveries_kept if each.complaint_id in complaints}
+
+    async def queues(self) -> Mapping[str, DeliveryQueue]:
+        self.asked.append(("queues",))
+        return {"prov-bali": DeliveryQueue(waiting=2, oldest_queued_at=NOW, dead=1)}
+
+    async def links(self, complaints: Sequence[str]) -> Mapping[str, Sequence[Link]]:
+        self.asked.append(("links", tuple(complaints)))
+        ends = [*self.links_kept, *map(_turned, self.links_kept)]
+        return {id: [link for link in ends if link.complaint_id == id] for id in complaints}
+
+    async def linked(self, complaint: str, most: int) -> Sequence[Complaint]:
+        raise AssertionError("a page asks for the links of all its rows")
+
+    async def neighbours(self, complaint: Complaint, days: int, most: int) -> Sequence[Complaint]:
+        return []
+
     async def quarantine(self, agency: str, first: int) -> Sequence[Quarantined]:
-        raise AssertionError("the public may not see it")
+        return []
+
+
+def _turned(link: Link) -> Link:
+    """The link as it is seen from its other end."""
+    return replace(link, complaint_id=link.other_id, other_id=link.complaint_id, kind=SEEN_FROM_THERE[link.kind])
 
 
 def _values(row: Complaint, columns: Sequence[str]) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ import orjson
 import pytest
 from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, execute, parse, subscribe, validate
 from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from gateway.execution.answer import Answer, Ended
@@ -24,11 +25,13 @@ from gateway.execution.plan import QueryPlan
 from gateway.execution.request import GraphQLRequest
 from gateway.execution.source import Source
 from schema.agency import SourceReport
+from schema.delivery import Delivery, DeliveryKind
 from schema.events import Event, EventDetail, EventKind
 from schema.graph.context import Context
 from schema.graph.schema import build
+from schema.links import Link, LinkKind
 from schema.ports import Snapshot
-from schema.query import PUBLIC, Viewer
+from schema.query import PUBLIC, Role, Viewer
 from tests.contract.execution_differential_documents import Asked, Words, subscriptions
 from tests.contract.execution_differential_ledger import diverse
 from tests.unit.graph_ledger import AGENCIES, CURSORS, NOW, LiveList, Memory, complaint, cursor, event
@@ -268,6 +271,7 @@ def test_a_value_is_never_read_as_python() -> None:
     assert source.load(name)("x") == [value, "x"]
 
 
+_ROWS = [row for row in diverse(12) if row.agency in AGENCIES]
 _FRAMES = [
     each
     for number, row in enumerate(diverse(12))
@@ -292,33 +296,57 @@ _FRAMES = [
                 (EventKind.TRANSFERRED, EventDetail(entry=0)),
                 (EventKind.CORRECTED, EventDetail(changed_fields=("title", "reporter"))),
                 (EventKind.RATED, EventDetail(entry=0)),
+                (EventKind.LINKED, EventDetail(link=LinkKind.SAME_AS, other=_ROWS[number % 5].id)),
+                (EventKind.DELIVERY_CHANGED, EventDetail(delivery=f"delivery_{number % 5}")),
                 # A move to no status at all: an error in the middle of a stream.
                 (EventKind.STATUS_CHANGED, EventDetail()),
             ]
         )
     )
 ]
-_ROWS = [row for row in diverse(12) if row.agency in AGENCIES]
+_LINKS = [
+    Link(complaint_id=one.id, other_id=other.id, kind=kind, created_at=NOW)
+    for one, other, kind in zip(_ROWS, _ROWS[1:], [*LinkKind] * 3, strict=False)
+]
+_DELIVERIES = [
+    Delivery(
+        id=f"delivery_{number}",
+        complaint_id=row.id,
+        agency=row.agency,
+        kind=DeliveryKind.SUBMIT,
+        queued_at=NOW,
+        seq=number + 1,
+    )
+    for number, row in enumerate(_ROWS[:4])
+]
+_VIEWERS = [
+    PUBLIC,
+    PUBLIC,
+    Viewer(role=Role.NATIONAL_ADMIN, credential="key:1"),
+    Viewer(role=Role.LIAISON_OFFICER, agencies=("prov-bali",), credential="key:2"),
+    Viewer(role=Role.REPORTER, complaints=(_ROWS[0].id, _ROWS[1].id), credential="reporter:0"),
+]
 _WORDS = Words({name: ["prov-bali"] for name in ("agencies", "ids", "regionCode", "category", "after")}, {})
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
-@given(asked=subscriptions(GRAPH._schema, _WORDS))
-async def test_frames_are_the_same(asked: Asked) -> None:
+@given(asked=subscriptions(GRAPH._schema, _WORDS), viewer=st.sampled_from(_VIEWERS))
+async def test_frames_are_the_same(asked: Asked, viewer: Viewer) -> None:
     assume(not validate(GRAPH._schema, parse(asked.text)))
     frames: list[Event | int] = [*_FRAMES[:20], 200, *_FRAMES[20:40]]
     asking = Asking(Memory(_ROWS, [event(3)]), LiveList(frames))
+    asking.ledger.links_kept, asking.ledger.deliveries_kept = _LINKS, _DELIVERIES
     operation = asking.executor.prepare(GraphQLRequest(query=asked.text, variables=asked.variables))
     told: list[dict[str, Any]] = []
     try:
-        async for frame in asking.executor.subscribe(operation, PUBLIC):
+        async for frame in asking.executor.subscribe(operation, viewer):
             told.append(_without_references(orjson.loads(frame.body)))
     except Ended as ended:
         told.append(_told(ended.answer))
     source: Any = subscribe(
         GRAPH._schema,
         parse(asked.text),
-        context_value=asking.context(PUBLIC, asking.ledger),
+        context_value=asking.context(viewer, asking.ledger),
         variable_values=asked.variables,
         executor_class=GRAPH.execution_context_class,
     )

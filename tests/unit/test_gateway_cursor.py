@@ -94,3 +94,14 @@ def test_the_key_file_is_made_once_and_private(tmp_path: Path) -> None:
     path.write_bytes(b"short")
     with pytest.raises(ConfigError, match="not a key"):
         key_from_file(path)
+
+
+def test_a_delivery_has_a_cursor_of_its_own() -> None:
+    cursor = CURSORS.seal_delivery(7)
+    assert CURSORS.open_delivery(cursor) == 7
+    assert len(cursor) == len(CURSORS.seal_delivery(2**40))
+    for other in (CURSORS.seal_event(Position(EPOCH, 7)), "junk"):
+        with pytest.raises(BadCursor):
+            CURSORS.open_delivery(other)
+    with pytest.raises(BadCursor):
+        CURSORS.open_event(cursor)

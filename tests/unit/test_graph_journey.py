@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ from schema.complaint import (
     StatusEvent,
 )
 from schema.graph.steps import MOST_RECORDS, MOST_STEPS, Journey, JourneyStepKind, journey
+from schema.links import Link, LinkKind
 from schema.status import ActorRole, ComplaintStatus
 from tests.unit.graph_ledger import NOW, complaint
 
@@ -49,7 +51,9 @@ def test_one_record_tells_every_step_in_order() -> None:
         dispositions=(handed_over(1),),
         follow_ups=(
             FollowUp(kind=FollowUpKind.PROGRESS, occurred_at=at(3), content="Dikerjakan."),
-            FollowUp(kind=FollowUpKind.PROGRESS, occurred_at=at(4), content="Rahasia.", is_confidential=True),
+            FollowUp(
+                kind=FollowUpKind.PROGRESS, occurred_at=at(4), content="Rahasia.", is_confidential=lambda record: True
+            ),
         ),
         ratings=(Rating(score=5, source=RatingSource.AUTO, occurred_at=at(9)),),
         clocks=(
@@ -57,7 +61,7 @@ def test_one_record_tells_every_step_in_order() -> None:
             SlaClock(kind=ClockKind.FINISH, limit_days=5, started_at=at(0), breached=True, breached_at=at(7)),
         ),
     )
-    way = journey([record], confidential=False)
+    way = journey([record])
     assert told(way) == [
         (_K.SUBMITTED, at(0)),
         (_K.STATUS_CHANGED, at(1)),
@@ -74,21 +78,52 @@ def test_one_record_tells_every_step_in_order() -> None:
     assert rated.actor == Actor(ActorRole.SYSTEM)
     assert {step.agency for step in way.steps} == {"kab-tangerang"}
     assert (way.hops, way.bouncing) == (1, False)
-    assert len(journey([record], confidential=True).steps) == 7
+    assert len(journey([record], confidential=lambda record: True).steps) == 7
 
 
 def test_a_log_that_begins_later_tells_receipt_and_first_status() -> None:
     record = complaint(0, timeline=(StatusEvent(to_status=_S.IN_FOLLOW_UP, occurred_at=at(2)),))
-    assert told(journey([record], confidential=False)) == [(_K.SUBMITTED, at(0)), (_K.STATUS_CHANGED, at(2))]
+    assert told(journey([record])) == [(_K.SUBMITTED, at(0)), (_K.STATUS_CHANGED, at(2))]
 
 
 def test_three_times_not_ours_is_bouncing() -> None:
     twice = complaint(2, dispositions=(handed_over(1, not_ours=True), handed_over(2, not_ours=True), handed_over(3)))
-    assert not journey([twice], confidential=False).bouncing
+    assert not journey([twice]).bouncing
     again = complaint(1, "prov-bali", dispositions=(handed_over(4, not_ours=True),))
-    way = journey([again, twice], confidential=False)
+    way = journey([again, twice])
     assert (way.hops, way.bouncing) == (4, True)
     assert [record.agency for record in way.complaints] == ["kab-tangerang", "prov-bali"]
+
+
+def joined(one: Complaint, other: Complaint, kind: LinkKind, day: int = 5) -> Link:
+    return Link(complaint_id=one.id, other_id=other.id, kind=kind, created_at=at(day))
+
+
+def test_a_hop_that_both_records_tell_is_one() -> None:
+    here = AgencyReference("Kabupaten Tangerang", agency="kab-tangerang")
+    given = complaint(3, dispositions=(handed_over(1),))
+    arrived = msgspec.structs.replace(handed_over(2), from_agency=here, note=None)
+    taken = complaint(2, "prov-bali", dispositions=(arrived,))
+    way = journey([given, taken], [joined(given, taken, LinkKind.FORWARDED_TO)])
+    [hop] = [step for step in way.steps if step.kind is _K.TRANSFERRED]
+    assert (hop.agency, hop.note, hop.to_agency) == ("kab-tangerang", "Bukan wewenang", TO_BALI)
+    assert hop.actor == Actor(ActorRole.AGENCY, "kab-tangerang")
+    assert (way.hops, _K.LINKED in {step.kind for step in way.steps}) == (1, False)
+
+
+def test_a_link_tells_the_hop_that_no_record_tells() -> None:
+    given, taken = complaint(3), complaint(1, "prov-bali")
+    way = journey([given, taken], [joined(given, taken, LinkKind.FORWARDED_TO)], {"prov-bali": "Provinsi Bali"})
+    assert told(way) == [(_K.SUBMITTED, at(-3)), (_K.SUBMITTED, at(-1)), (_K.TRANSFERRED, at(-1))]
+    assert (way.steps[2].agency, way.steps[2].to_agency, way.hops) == ("kab-tangerang", TO_BALI, 1)
+
+
+def test_records_of_one_matter_were_joined_once() -> None:
+    one, other = complaint(2), complaint(1, "prov-bali")
+    links = [joined(one, other, LinkKind.SAME_AS), joined(one, complaint(9), LinkKind.SAME_AS)]
+    way = journey([one, other], links)
+    assert told(way)[2:] == [(_K.LINKED, at(5))]
+    assert (way.steps[2].agency, way.hops) == ("kab-tangerang", 0)
 
 
 @settings(max_examples=50, deadline=None)
@@ -97,7 +132,7 @@ def test_a_journey_is_ordered_and_bounded(days: list[list[int]]) -> None:
     records: list[Complaint] = [
         complaint(number, dispositions=tuple(handed_over(day) for day in each)) for number, each in enumerate(days)
     ]
-    way = journey(records, confidential=False)
+    way = journey(records)
     assert len(way.complaints) == min(len(records), MOST_RECORDS)
     assert len(way.steps) <= MOST_STEPS
     moments = [step.occurred_at for step in way.steps]

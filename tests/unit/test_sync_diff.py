@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.ledger.erasure import emptied
-from gateway.sync.diff import Rules, decide, diff
+from gateway.sync.derived import Rules
+from gateway.sync.diff import decide, diff
 from schema.agency import Agency, AgencyLevel
 from schema.clocks import ClockLimits, WorkingCalendar
 from schema.complaint import (

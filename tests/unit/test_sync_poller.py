@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.sync.diff import Rules
+from gateway.sync.derived import Rules
 from gateway.sync.poller import Harvest, Pace, Poller
 from schema.agency import Agency, AgencyLevel, SourceReport, SourceState
 from schema.clocks import ClockLimits, WorkingCalendar
@@ -70,6 +71,7 @@ class Notebook:
         native_ids: Sequence[str],
         decide: Callable[[Mapping[str, Complaint]], Sequence[Change]],
         rejected: Sequence[Rejected] = (),
+        references: Mapping[str, str] = MappingProxyType({}),
     ) -> Position:
         for change in decide({key: self.complaints[key] for key in native_ids if key in self.complaints}):
             self.complaints[change.after.native_id or ""] = change.after

@@ -1,0 +1,1 @@
+"""Who is asking: credentials, and the viewers that they make."""

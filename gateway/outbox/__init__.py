@@ -1,0 +1,1 @@
+"""What was written here, on its way to agencies."""
