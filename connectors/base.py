@@ -15,9 +15,9 @@ from connectors.manifest import Manifest
 from connectors.quarantine import reject
 from connectors.secrets import Resolve
 from schema.complaint import ComplaintRecord, Rejected
+from schema.connector import Connector, Page
 from schema.delivery import DeliveryKind
 from schema.errors import ConfigError, RecordError
-from schema.ports import Connector, Page
 
 
 @dataclass(frozen=True, slots=True)

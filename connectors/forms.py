@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable
 from urllib.parse import urlencode
 
-from schema.delivery import File
+from schema.connector import File
 
 Pairs = Iterable[tuple[str, str | int | float | None]]
 

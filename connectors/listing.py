@@ -32,9 +32,9 @@ from connectors.values import kind_of, number
 from connectors.windows import Cursor, Since, Window, check_since
 from connectors.writing import NO_SENDER
 from schema.complaint import ComplaintRecord, Rejected
-from schema.delivery import Acknowledgement, Sender, Write
+from schema.connector import Acknowledgement, Page, Probe, Sender, Write
 from schema.errors import Incomplete, MappingFailure, RecordError
-from schema.ports import Clock, Page, Probe
+from schema.ports import Clock
 
 _PROBE: Final = 5
 #: How often a list is read again whose rows moved from page to page meanwhile.
@@ -128,7 +128,7 @@ class ListReader:
 
 
 class ListConnector:
-    """Implements `schema.ports.Connector` over a list, and `schema.delivery.Sender` by another.
+    """Implements `schema.connector.Connector` over a list, and `schema.connector.Sender` by another.
 
     Args:
         manifest: the agency's file.

@@ -35,7 +35,7 @@ from schema.complaint import (
     Reporter,
     StatusEvent,
 )
-from schema.delivery import OUR_SYSTEM
+from schema.connector import OUR_SYSTEM
 from schema.errors import RecordError
 from schema.status import ActorRole, ComplaintStatus
 

@@ -16,7 +16,7 @@ from connectors.http import http_for
 from connectors.manifest import Manifest, load_manifests
 from connectors.secrets import Resolve
 from connectors.transport import Transport
-from schema.ports import Connector
+from schema.connector import Connector
 
 #: The group in which a third party's package names its kinds: `mine = "my_package.connector:KIND"`.
 GROUP: Final = "simpul.connectors"

@@ -10,9 +10,9 @@ from connectors.transport import unsent
 from connectors.values import text
 from connectors.words import fold
 from schema.complaint import ComplaintRecord, Disposition, RatingSource
-from schema.delivery import Acknowledgement, DeliveryKind, Sender, Write
+from schema.connector import Acknowledgement, Page, Sender, Write
+from schema.delivery import DeliveryKind
 from schema.errors import HttpFailure, SourceError, SourceFailure, WriteRejected
-from schema.ports import Page
 
 _CITIZEN = RatingSource.CITIZEN
 Entry = TypeVar("Entry")

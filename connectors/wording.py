@@ -13,7 +13,8 @@ from connectors.manifest import Manifest
 from connectors.native import NativeWords
 from connectors.template import Names
 from schema.complaint import Complaint, IncidentLocation
-from schema.delivery import DeliveryKind, File, Write
+from schema.connector import File, Write
+from schema.delivery import DeliveryKind
 
 _ONE: Final[Names] = {}
 

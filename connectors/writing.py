@@ -18,7 +18,8 @@ from connectors.paths import Path
 from connectors.toml import Misfit
 from connectors.values import key
 from connectors.wording import Wording
-from schema.delivery import Acknowledgement, DeliveryKind, Sender, Write
+from schema.connector import Acknowledgement, Sender, Write
+from schema.delivery import DeliveryKind
 from schema.errors import BadPayload, HttpFailure, MappingFailure, RecordError, WriteRejected
 
 #: Sends what the names fill; the reply's JSON, or None where the agency answered nothing.
@@ -192,7 +193,7 @@ class Telling:
         """Says it once.
 
         Raises:
-            SourceError: as `schema.delivery.Sender.send` has it.
+            SourceError: as `schema.connector.Sender.send` has it.
         """
         body = await self._ask(names)
         native_id = _key(self._native_id, body, self._table) if self._native_id else None
@@ -204,7 +205,7 @@ class Telling:
 
 
 class DeclaredSender:
-    """Implements `schema.delivery.Sender` by tables.
+    """Implements `schema.connector.Sender` by tables.
 
     Args:
         tellings: what is written by machine, by kind.

@@ -60,11 +60,12 @@ from gateway.telemetry import Metrics
 from gateway.valkey import Valkey
 from gateway.writes.desk import Desk
 from schema.agency import SourceReport
+from schema.connector import Page
 from schema.errors import MigrationsPending
 from schema.events import Position
 from schema.graph.context import Context
 from schema.graph.schema import build, sdl
-from schema.ports import Clock, Page, Snapshot
+from schema.ports import Clock, Snapshot
 from schema.query import Viewer
 
 #: Seconds between two looks for clocks that fell due.

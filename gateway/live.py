@@ -20,8 +20,9 @@ from gateway.ledger.rows import encoded
 from gateway.sync.agencies import Agencies
 from schema.agency import SourceErrorCode, StoreMode
 from schema.complaint import ComplaintRecord, ContentState
+from schema.connector import Page
 from schema.errors import SourceError, SourceFailure, SourceTimeout
-from schema.ports import Content, Page, Reader
+from schema.ports import Content, Reader
 from schema.query import Viewer
 
 log = structlog.get_logger(__name__)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from schema.agency import SourceProblem
-from schema.complaint import Attachment, Complaint, Disposition, FollowUp, Rating, Reporter, StatusEvent
 
 
 class DeliveryKind(StrEnum):
@@ -100,84 +98,3 @@ class DeliveryPage(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: tuple[Delivery, ...]
     has_next: bool = False
     total: int | None = None
-
-
-class File(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of a complaint with its bytes."""
-
-    attachment: Attachment
-    content: bytes
-
-
-class Write(msgspec.Struct, frozen=True, kw_only=True):
-    """What an agency is to be told. `status`, `follow_up`, `disposition` or `rating` is set by kind.
-
-    Attributes:
-        reference: ours, the same at every attempt: `complaint.tracking_id` for SUBMIT, else the delivery's id. The
-            agency keeps it if it can; then `find` finds it again, and records it tells carry it as an
-            `ExternalReference` of the system OUR_SYSTEM.
-        complaint: as the ledger has it now, texts included.
-        native_id: key of the record at the agency; None for SUBMIT alone.
-        reporter: where the agency's file asks for it and the complaint is not anonymous.
-        status: for STATUS_CHANGE and WITHDRAWAL.
-        to_native: key or name of the institution it is handed on to, in the agency's words, for TRANSFER.
-        files: of a SUBMIT or FOLLOW_UP.
-    """
-
-    kind: DeliveryKind
-    reference: str
-    complaint: Complaint
-    native_id: str | None = None
-    reporter: Reporter | None = None
-    status: StatusEvent | None = None
-    follow_up: FollowUp | None = None
-    disposition: Disposition | None = None
-    to_native: str | None = None
-    rating: Rating | None = None
-    files: tuple[File, ...] = ()
-
-
-#: How the hub is called in agencies' records (`ExternalReference.system`).
-OUR_SYSTEM = "simpul"
-
-
-class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
-    """The agency has it.
-
-    Attributes:
-        native_id: key of the complaint's record there (for SUBMIT), else of what was written, if it has one.
-        tracking_id: the agency's own number for the citizen, if it told one.
-    """
-
-    native_id: str | None = None
-    tracking_id: str | None = None
-
-
-@runtime_checkable
-class Sender(Protocol):
-    """A connector whose agency takes writes.
-
-    Attributes:
-        writes: the kinds it takes by machine; the others are delivered by hand.
-        finds: the kinds that `find` can find. Of the others, what has an unknown outcome waits for a person.
-        settles_after: seconds after which a write that was sent, and that `find` does not find, did not arrive.
-    """
-
-    writes: frozenset[DeliveryKind]
-    finds: frozenset[DeliveryKind]
-    settles_after: float
-
-    async def send(self, write: Write) -> Acknowledgement:
-        """Tells the agency, once: it is never repeated behind the caller's back.
-
-        Raises:
-            WriteRejected: the agency said no; saying it again would not help.
-            SourceError: `error.arrived` False: it certainly did not arrive, and may be sent again; else unknown.
-        """
-
-    async def find(self, write: Write) -> Acknowledgement | None:
-        """Looks for what was sent under `write.reference`; None if the agency does not have it (yet).
-
-        Raises:
-            SourceError: it could not be looked up.
-        """

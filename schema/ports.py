@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection,
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import msgspec
 
@@ -434,106 +434,4 @@ class Cursors(Protocol):
     def open_delivery(self, cursor: str) -> int:
         """Raises:
         BadCursor: not a cursor of this hub, or not of a delivery.
-        """
-
-
-class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of an agency's records, each parsed alone.
-
-    Attributes:
-        total: how many records the agency says there are in all, if it says so.
-        until: the moment up to which `changes` tells everything once it is over, by the connector's own count; None
-            where the records' `updated_at` says so.
-    """
-
-    records: tuple[ComplaintRecord, ...]
-    rejected: tuple[Rejected, ...] = ()
-    total: int | None = None
-    until: datetime | None = None
-
-
-class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """What `check` found.
-
-    Attributes:
-        request: method and path, without secrets.
-        reply: the raw beginning of the reply, at most 2,000 characters, redacted.
-        page: what was made of it.
-        seconds: how long it took.
-        warnings: what works and should not be so, a sentence each.
-    """
-
-    request: str
-    reply: str
-    page: Page
-    seconds: float
-    warnings: tuple[str, ...] = ()
-
-
-class Connector(Protocol):
-    """How one agency is spoken to. Made from the agency's file; owns its connections until `aclose`."""
-
-    agency: Agency
-
-    def changes(self, since: datetime | None) -> AsyncIterator[Page]:
-        """All records that changed at or after `since` (None: all there are), page by page, any order.
-
-        The connector itself looks back as far as the agency's file says, so a record may come again.
-
-        Raises:
-            SourceError: the harvest could not be finished; pages already yielded stand.
-        """
-
-    async def fetch(self, native_ids: Sequence[str]) -> Page:
-        """These records as they are now; those that don't exist are left out."""
-
-    async def check(self) -> Probe:
-        """Asks for one small page and says what came.
-
-        Raises:
-            SourceError: it could not be read.
-        """
-
-    async def aclose(self) -> None:
-        """Ends connections. Nothing of the connector may be used afterwards."""
-
-
-class Push(msgspec.Struct, frozen=True, kw_only=True):
-    """A push that is authentic, its records parsed one by one, in their order.
-
-    Attributes:
-        id: the same when it is sent again.
-        cursor: where the sender is in its own records, if the push says so.
-    """
-
-    id: str
-    items: tuple[ComplaintRecord | Rejected, ...]
-    cursor: str | None = None
-
-
-@runtime_checkable
-class Receiver(Protocol):
-    """A connector whose agency sends records by itself.
-
-    Attributes:
-        polled: records also come by `changes`. Else `changes` has none, and how the agency is shows in its pushes.
-    """
-
-    polled: bool
-
-    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
-        """The id of an authentic push or question.
-
-        Args:
-            headers: names in lower case.
-
-        Raises:
-            Unsigned: it is not authentic.
-        """
-
-    def receive(self, id: str, body: bytes) -> Push:
-        """What an authentic push holds.
-
-        Raises:
-            BadPush: it can't be read at all.
         """

@@ -26,8 +26,9 @@ from connectors.secrets import Resolve, Secret
 from connectors.settings import HttpSettings
 from connectors.transport import CheckedTransport, Transport, network
 from schema.complaint import ComplaintRecord
+from schema.connector import Connector
 from schema.errors import SourceError
-from schema.ports import Clock, Connector
+from schema.ports import Clock
 
 _SECRET_HEADER = re.compile(r"authorization|key|token|secret|cookie|passw|credential", re.IGNORECASE)
 

@@ -11,8 +11,8 @@ import msgspec
 
 from connectors.contract.wire import Exchange, Wire
 from schema.complaint import ComplaintRecord, Rejected
+from schema.connector import Connector, Receiver
 from schema.errors import ConfigError
-from schema.ports import Connector, Receiver
 
 SECOND: Final = timedelta(seconds=1)
 #: How many records are asked for one by one.

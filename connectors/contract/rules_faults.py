@@ -19,8 +19,8 @@ from connectors.contract.logs import listening
 from connectors.contract.rule import Broken, Untried, rule
 from connectors.contract.wire import Answer, Asked, nobody
 from schema.agency import ConnectorTier
+from schema.connector import Connector
 from schema.errors import AuthenticationFailed, RateLimited, SourceError, SourceTimeout
-from schema.ports import Connector
 
 BRONZE, SILVER = ConnectorTier.BRONZE, ConnectorTier.SILVER
 

@@ -15,8 +15,8 @@ from connectors.contract.rule import Broken, NotApplicable, rule
 from connectors.contract.wire import Answer, Asked
 from schema.agency import ConnectorTier
 from schema.complaint import Rejected
+from schema.connector import Connector, Probe
 from schema.errors import SourceError
-from schema.ports import Connector, Probe
 
 BRONZE = ConnectorTier.BRONZE
 

@@ -13,9 +13,9 @@ from connectors.contract.rule import Broken, NotApplicable, rule
 from connectors.contract.wire import Answer, Asked, Upstream
 from schema.agency import ConnectorTier
 from schema.complaint import Complaint, ComplaintRecord, FollowUp, FollowUpKind, random_id
-from schema.delivery import DeliveryKind, Sender, Write
+from schema.connector import Connector, Sender, Write
+from schema.delivery import DeliveryKind
 from schema.errors import SourceError, SourceFailure, WriteRejected
-from schema.ports import Connector
 from schema.status import ComplaintStatus
 
 #: Kinds that a sample is made of.

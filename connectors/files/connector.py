@@ -26,15 +26,16 @@ from connectors.quarantine import digest
 from connectors.reply import Reply
 from connectors.secrets import REFERENCE
 from schema.complaint import ComplaintRecord
+from schema.connector import Page, Probe
 from schema.errors import ConfigError, RecordError
-from schema.ports import Clock, Page, Probe
+from schema.ports import Clock
 
 _PROBE: Final = 5
 _EVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class FilesConnector:
-    """Implements `schema.ports.Connector`.
+    """Implements `schema.connector.Connector`.
 
     Each file is taken in as a whole or not at all, once. Kept is each record's newest row; `changes` tells those that
     were not told yet, and, as it is asked, those that changed since.

@@ -29,7 +29,8 @@ from connectors.writing import (
     each,
     find_table,
 )
-from schema.delivery import DeliveryKind, Sender
+from schema.connector import Sender
+from schema.delivery import DeliveryKind
 
 #: Of requests to graphs.
 HEADERS: Final = {

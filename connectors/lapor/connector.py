@@ -25,9 +25,9 @@ from connectors.preview import preview
 from connectors.sending import Teller, confirmed
 from connectors.writing import NO_SENDER
 from schema.complaint import Complaint, ComplaintRecord
-from schema.delivery import Acknowledgement, DeliveryKind, Write
+from schema.connector import Acknowledgement, Page, Probe, Write
+from schema.delivery import DeliveryKind
 from schema.errors import HttpFailure, Incomplete, MappingFailure, RecordError, SourceError
-from schema.ports import Page, Probe
 
 _PROBE: Final = 5
 #: Details kept from one harvest to the next, because the lookback reads the same rows again.
@@ -62,7 +62,7 @@ class LaporSettings(Section, frozen=True, kw_only=True):
 
 
 class LaporConnector:
-    """Implements `schema.ports.Connector` and `schema.delivery.Sender`.
+    """Implements `schema.connector.Connector` and `schema.connector.Sender`.
 
     Args:
         manifest: the agency's file; `[http.headers]` holds both credentials, `[lapor]` and the maps may be left out.

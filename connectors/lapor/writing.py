@@ -32,7 +32,8 @@ from schema.complaint import (
     FollowUp,
     FollowUpKind,
 )
-from schema.delivery import OUR_SYSTEM, Acknowledgement, DeliveryKind, File, Write
+from schema.connector import OUR_SYSTEM, Acknowledgement, File, Write
+from schema.delivery import DeliveryKind
 from schema.errors import MappingFailure, SourceError, SourceFailure
 from schema.status import ActorRole
 

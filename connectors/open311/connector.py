@@ -31,9 +31,10 @@ from connectors.sending import Teller, confirmed
 from connectors.transport import unsent
 from connectors.writing import NO_SENDER
 from schema.complaint import Complaint, ComplaintRecord, Rejected
-from schema.delivery import Acknowledgement, DeliveryKind, Write
+from schema.connector import Acknowledgement, Page, Probe, Write
+from schema.delivery import DeliveryKind
 from schema.errors import HttpFailure, Incomplete, MappingFailure, RecordError, SourceError
-from schema.ports import Clock, Page, Probe
+from schema.ports import Clock
 
 _PROBE: Final = 5
 _AT_ONCE: Final = 100
@@ -80,7 +81,7 @@ class Open311Settings(Section, frozen=True, kw_only=True):
 
 
 class Open311Connector:
-    """Implements `schema.ports.Connector` and `schema.delivery.Sender`.
+    """Implements `schema.connector.Connector` and `schema.connector.Sender`.
 
     Args:
         manifest: the agency's file; `[open311]` and the maps may be left out.

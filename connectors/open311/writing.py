@@ -25,7 +25,8 @@ from connectors.transport import unsent
 from connectors.values import key
 from connectors.wording import NAMES, Wording
 from schema.complaint import Complaint, ComplaintRecord
-from schema.delivery import OUR_SYSTEM, Acknowledgement, DeliveryKind, Write
+from schema.connector import OUR_SYSTEM, Acknowledgement, Write
+from schema.delivery import DeliveryKind
 from schema.errors import MappingFailure, RecordError, SourceError, SourceFailure, WriteRejected
 
 #: What an update can say.

@@ -30,7 +30,8 @@ from connectors.writing import (
     each,
     find_table,
 )
-from schema.delivery import DeliveryKind, Sender
+from schema.connector import Sender
+from schema.delivery import DeliveryKind
 
 #: Names that may stand in a path.
 _IN_PATHS: Final = ("native_id", "reference", "status", "canonical_status", "kind")

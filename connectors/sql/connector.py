@@ -29,8 +29,9 @@ from connectors.sql.statement import ChildQuery, Dialect, Statement
 from connectors.sql.values import Row, Values
 from connectors.values import key as as_key
 from schema.complaint import ComplaintRecord
+from schema.connector import Page, Probe
 from schema.errors import MappingFailure, PagingLoop, RecordError, SourceTimeout
-from schema.ports import Clock, Page, Probe
+from schema.ports import Clock
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -45,7 +46,7 @@ def utc_now() -> datetime:
 
 
 class SqlConnector:
-    """Implements `schema.ports.Connector`.
+    """Implements `schema.connector.Connector`.
 
     Each harvest and each `fetch` has a session of its own, each page one read-only transaction.
 

@@ -25,9 +25,9 @@ from connectors.values import key
 from connectors.writing import NO_SENDER
 from schema.agency import StoreMode
 from schema.complaint import ComplaintRecord, Rejected
-from schema.delivery import Acknowledgement, DeliveryKind, Sender, Write
+from schema.connector import Acknowledgement, Page, Probe, Push, Sender, Write
+from schema.delivery import DeliveryKind
 from schema.errors import BadPush, ConfigError, RecordError
-from schema.ports import Page, Probe, Push
 
 #: Records of one push.
 MAX_RECORDS: Final = 500
@@ -52,7 +52,7 @@ class WebhookSettings(Section, frozen=True, kw_only=True):
 
 
 class WebhookConnector:
-    """Implements `schema.ports.Connector` and `Receiver`, and `schema.delivery.Sender` by the backfill.
+    """Implements `schema.connector.Connector` and `Receiver`, and `schema.connector.Sender` by the backfill.
 
     Args:
         manifest: the agency's file, with a `[webhook]` table.

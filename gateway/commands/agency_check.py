@@ -21,9 +21,9 @@ from connectors.secrets import Secrets
 from gateway.settings import LogFormat, LogLevel
 from gateway.telemetry import configure_logs
 from schema.complaint import ComplaintRecord
-from schema.delivery import DeliveryKind, Sender
+from schema.connector import Probe, Sender
+from schema.delivery import DeliveryKind
 from schema.errors import SourceError
-from schema.ports import Probe
 from schema.status import ComplaintStatus
 
 console = Console()

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from schema.agency import SourceReport
-from schema.ports import Page
+from schema.connector import Page
 
 
 class Harvesting:

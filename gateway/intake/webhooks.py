@@ -15,8 +15,9 @@ from starlette.routing import Route
 from connectors.signature import Key, verify
 from gateway.sync.poller import Poller
 from gateway.telemetry import Metrics
+from schema.connector import Receiver
 from schema.errors import BadPush, LedgerError, PushError, TooManyPushes, Unsigned
-from schema.ports import Clock, Receiver, Writer
+from schema.ports import Clock, Writer
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,7 @@ from gateway.ledger.references import is_ours, numbers, systems
 from gateway.ledger.rows import clean, moment, moment_text
 from schema.agency import Agency
 from schema.complaint import Complaint
-from schema.delivery import OUR_SYSTEM
+from schema.connector import OUR_SYSTEM
 from schema.events import Change, EventDetail, EventDraft, EventKind, EventOrigin
 from schema.links import SEEN_FROM_THERE, Link, LinkKind
 

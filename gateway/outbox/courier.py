@@ -16,9 +16,10 @@ from gateway.outbox.letter import Gone, Letters
 from gateway.outbox.pace import Knobs, Pace
 from gateway.sync.derived import Rules
 from schema.agency import SourceErrorCode, SourceProblem
-from schema.delivery import SETTLED, Acknowledgement, Delivery, DeliveryKind, DeliveryState, Sender, Write
+from schema.connector import Acknowledgement, Connector, Sender, Write
+from schema.delivery import SETTLED, Delivery, DeliveryKind, DeliveryState
 from schema.errors import LedgerError, LedgerUnavailable, SourceError, WriteRejected
-from schema.ports import Clock, Connector, Writer
+from schema.ports import Clock, Writer
 from schema.writes import Decide, Recorded
 
 log = structlog.get_logger(__name__)

@@ -9,9 +9,10 @@ import structlog
 
 from gateway.outbox.courier import Courier
 from gateway.outbox.pace import Knobs, Pace
+from schema.connector import Connector
 from schema.delivery import Delivery
 from schema.errors import LedgerError
-from schema.ports import Clock, Connector, Writer
+from schema.ports import Clock, Writer
 
 log = structlog.get_logger(__name__)
 

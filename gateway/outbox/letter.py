@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from gateway.keyring import Keyring
 from gateway.writes.sealing import Sealed, unseal
 from schema.complaint import Attachment, Complaint, ContentState, Disposition, FollowUp, Rating, StatusEvent
+from schema.connector import File, Write
 from schema.content import CONTENT
-from schema.delivery import Delivery, DeliveryKind, File, Write
+from schema.delivery import Delivery, DeliveryKind
 from schema.errors import MappingFailure
 from schema.links import LinkKind
 from schema.ports import Reader, Snapshot, Writer

@@ -17,7 +17,8 @@ from msgspec.structs import replace
 from gateway.failpoints import reached
 from gateway.sync.derived import Rules
 from gateway.writes.moves import delivery_change
-from schema.delivery import Acknowledgement, Delivery, DeliveryState
+from schema.connector import Acknowledgement
+from schema.delivery import Delivery, DeliveryState
 from schema.writes import Action, Decide, Held, IllegalDeliveryMove, Intent, NotFound, Outcome, Problem, Written
 
 #: How the audit calls whoever settles deliveries.

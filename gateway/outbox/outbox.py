@@ -18,10 +18,11 @@ from gateway.outbox.lane import Lane
 from gateway.outbox.letter import HUB, Files, Letters
 from gateway.outbox.pace import Dice, Knobs, Pace
 from gateway.sync.derived import Rules
+from schema.connector import Connector
 from schema.delivery import Delivery, DeliveryFilter, DeliveryKind, DeliveryQueue, DeliveryState
 from schema.errors import LedgerError
 from schema.events import Position
-from schema.ports import Clock, Connector, Reader, Writer
+from schema.ports import Clock, Reader, Writer
 
 log = structlog.get_logger(__name__)
 

@@ -23,7 +23,7 @@ from schema.complaint import (
     StatusEvent,
     keyed,
 )
-from schema.delivery import OUR_SYSTEM
+from schema.connector import OUR_SYSTEM
 
 Entry = TypeVar("Entry", bound=StatusEvent | FollowUp | Disposition | Rating)
 

@@ -15,9 +15,10 @@ from gateway.sync.diff import SEEN_AGAIN, decide
 from gateway.sync.echo import references
 from gateway.sync.push import Reception
 from schema.agency import SourceProblem, SourceReport, SourceState
+from schema.connector import Connector, Page, Push, Receiver
 from schema.errors import Incomplete, LedgerError, SourceError, SourceFailure
 from schema.events import EventOrigin
-from schema.ports import Clock, Connector, Page, Push, Receipt, Received, Receiver, Writer
+from schema.ports import Clock, Receipt, Received, Writer
 
 log = structlog.get_logger(__name__)
 

@@ -13,8 +13,8 @@ from gateway.sync.derived import Rules
 from gateway.sync.diff import diff
 from gateway.sync.echo import references
 from schema.complaint import Complaint, ComplaintRecord, Rejected
+from schema.connector import Push
 from schema.events import Change, EventOrigin
-from schema.ports import Push
 
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 

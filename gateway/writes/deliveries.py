@@ -12,7 +12,8 @@ from gateway.writes.intents import tidy
 from gateway.writes.moves import delivery_change, delivery_event, moved, then, with_breaches
 from schema.access import may_link, operates
 from schema.complaint import Actor, Complaint, Sent
-from schema.delivery import Acknowledgement, Delivery, DeliveryKind, DeliveryState
+from schema.connector import Acknowledgement
+from schema.delivery import Delivery, DeliveryKind, DeliveryState
 from schema.events import Change
 from schema.query import Viewer
 from schema.status import is_legal

@@ -19,7 +19,8 @@ from msgspec.structs import replace
 from gateway.ledger.rows import to_milliseconds
 from gateway.sync.derived import Rules, confirmed, derived, last_move, measured
 from schema.complaint import Actor, Complaint, ContentState, ExternalReference, Sent, StatusEvent, by_time
-from schema.delivery import Acknowledgement, Delivery, DeliveryKind, DeliveryState
+from schema.connector import Acknowledgement
+from schema.delivery import Delivery, DeliveryKind, DeliveryState
 from schema.events import Change, EventDetail, EventDraft, EventKind, EventOrigin
 from schema.status import TERMINAL, ActorRole, ComplaintStatus
 

@@ -16,7 +16,7 @@ from connectors.registry import connect, load_agencies
 from connectors.secrets import Secrets
 from schema.categories import category
 from schema.complaint import ComplaintRecord, complaint_id
-from schema.ports import Connector
+from schema.connector import Connector
 from schema.status import ComplaintStatus
 from simulators.agency import Agency, life
 from simulators.content import story

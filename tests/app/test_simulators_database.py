@@ -18,8 +18,8 @@ from connectors.manifest import read_manifest
 from connectors.registry import connect
 from connectors.secrets import Secrets
 from gateway.demo import agency_files
+from schema.connector import Connector
 from schema.errors import BadPayload, MappingFailure, SourceTimeout, Unreachable
-from schema.ports import Connector
 from simulators.agency import Agency, life
 from simulators.content import story
 from simulators.database import Database

@@ -16,7 +16,7 @@ import simulators
 from connectors.registry import connect, load_agencies
 from connectors.secrets import Secrets
 from schema.complaint import ComplaintRecord
-from schema.ports import Connector
+from schema.connector import Connector
 from simulators.agency import Agency, life
 from simulators.dialects import DIALECTS
 from simulators.exports import Exports

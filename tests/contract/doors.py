@@ -29,7 +29,8 @@ from schema.complaint import (
     RatingSource,
     random_id,
 )
-from schema.delivery import Acknowledgement, DeliveryKind, Sender, Write
+from schema.connector import Acknowledgement, Sender, Write
+from schema.delivery import DeliveryKind
 from schema.errors import SourceError, WriteRejected
 from schema.status import ComplaintStatus
 from simulators.agency import Agency

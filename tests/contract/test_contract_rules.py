@@ -26,8 +26,8 @@ from connectors.manifest import Manifest, parse_manifest
 from connectors.registry import kind_of
 from connectors.testing import ConnectorTier, Outcome, Subject, Verdict, certify, tier_of
 from schema.complaint import ComplaintRecord, NativeStatus, Reporter
+from schema.connector import Connector, Page, Probe
 from schema.errors import RateLimited, SourceError, SourceTimeout, Unreachable
-from schema.ports import Connector, Page, Probe
 from schema.status import ComplaintStatus
 
 NOW = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)

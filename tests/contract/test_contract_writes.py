@@ -16,7 +16,7 @@ from connectors.contract.suite import attempt
 from connectors.manifest import Manifest
 from connectors.registry import kind_of
 from connectors.testing import Verdict
-from schema.delivery import Acknowledgement, Write
+from schema.connector import Acknowledgement, Write
 from schema.errors import SourceError, SourceFailure, WriteRejected
 from tests.contract.pilots import pilot
 

@@ -18,6 +18,7 @@ from connectors.manifest import parse_manifest
 from connectors.registry import connect
 from connectors.secrets import Secrets
 from schema.complaint import ComplaintRecord
+from schema.connector import Connector
 from schema.errors import (
     AuthenticationFailed,
     BadPayload,
@@ -28,7 +29,6 @@ from schema.errors import (
     RateLimited,
     SourceError,
 )
-from schema.ports import Connector
 
 FILE = '''
 name = "Pemerintah Provinsi Contoh"

@@ -19,6 +19,7 @@ from connectors.manifest import parse_manifest
 from connectors.registry import connect
 from connectors.secrets import Secrets
 from schema.complaint import ComplaintRecord
+from schema.connector import Page
 from schema.errors import (
     AuthenticationFailed,
     BadPayload,
@@ -28,7 +29,6 @@ from schema.errors import (
     PagingLoop,
     SourceError,
 )
-from schema.ports import Page
 from schema.status import ComplaintStatus
 
 NOW = datetime(2024, 9, 25, 5, 0, tzinfo=UTC)

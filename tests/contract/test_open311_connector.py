@@ -17,6 +17,7 @@ from connectors.http import Http
 from connectors.manifest import parse_manifest
 from connectors.open311.connector import Open311Connector
 from schema.complaint import ComplaintRecord
+from schema.connector import Page
 from schema.errors import (
     AuthenticationFailed,
     BadPayload,
@@ -26,7 +27,6 @@ from schema.errors import (
     PagingLoop,
     SourceError,
 )
-from schema.ports import Page
 from schema.status import ComplaintStatus
 
 NOW = datetime(2024, 9, 25, 5, 0, tzinfo=UTC)

@@ -15,8 +15,8 @@ from connectors.manifest import Manifest, read_manifest
 from connectors.registry import connect
 from connectors.secrets import Secrets
 from schema.complaint import ComplaintRecord
+from schema.connector import Connector, Page
 from schema.errors import BadPayload, HttpFailure, SourceError
-from schema.ports import Connector, Page
 from simulators.asgi import ENVIRONMENT, app
 
 AGENCIES = Path(__file__).parents[2] / "agencies"

@@ -19,8 +19,8 @@ from connectors.manifest import Manifest
 from connectors.open311.connector import Open311Connector, Open311Settings
 from connectors.testing import ConnectorTier, Verdict, certify, recorded, tier_of
 from schema.complaint import ComplaintRecord
+from schema.connector import Connector
 from schema.errors import ConfigError, SourceFailure
-from schema.ports import Connector
 from simulators.dialects import DIALECTS
 from tests.contract.pilots import OUTSIDE, pilot
 

@@ -16,8 +16,8 @@ from connectors.manifest import Manifest, parse_manifest
 from connectors.registry import connect
 from connectors.secrets import Secrets
 from schema.complaint import ComplaintRecord
+from schema.connector import Connector
 from schema.errors import AuthenticationFailed, BadPayload, HttpFailure, MappingFailure, PagingLoop
-from schema.ports import Connector
 from schema.status import ComplaintStatus
 
 FILE = """

@@ -23,8 +23,8 @@ from connectors.rest.connector import RestSettings
 from connectors.rest.connector import connect as connect_rest
 from connectors.secrets import Secrets
 from connectors.windows import Cursor, Since, Window
+from schema.connector import Connector
 from schema.errors import ConfigError, Incomplete
-from schema.ports import Connector
 
 NOW = datetime(2026, 5, 4, 2, 30, 15, tzinfo=UTC)
 OLD = 1_600_000_000

@@ -19,8 +19,8 @@ from gateway.sync.poller import Pace, Poller
 from schema.agency import SourceState
 from schema.clocks import ClockLimits, WorkingCalendar
 from schema.complaint import ComplaintRecord
+from schema.connector import Connector, Page, Probe, Push, Receiver
 from schema.errors import ConfigError, TooManyPushes, Unreachable
-from schema.ports import Connector, Page, Probe, Push, Receiver
 from schema.status import ComplaintStatus
 from tests.conftest import BALI, Ledger
 

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from connectors.registry import load_agencies
 from schema.complaint import Actor, Attachment, ExternalReference, Reporter, StatusEvent
-from schema.delivery import DeliveryKind, File, Sender, Write
+from schema.connector import File, Sender, Write
+from schema.delivery import DeliveryKind
 from schema.errors import MappingFailure, WriteRejected
 from schema.status import ActorRole, ComplaintStatus
 from simulators.dialects.kab_tangerang_writes import honoured

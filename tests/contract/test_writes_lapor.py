@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from schema.complaint import Attachment, ExternalReference
-from schema.delivery import DeliveryKind, File
+from schema.connector import File
+from schema.delivery import DeliveryKind
 from schema.errors import SourceError, WriteRejected
 from tests.contract.doors import FAULTS, complaint, deliver, door, filed_once, follow_up, rating, submit, transfer
 

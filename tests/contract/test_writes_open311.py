@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from schema.complaint import Actor, Complaint, ExternalReference, IncidentLocation, Reporter, StatusEvent
-from schema.delivery import DeliveryKind, Write
+from schema.connector import Write
+from schema.delivery import DeliveryKind
 from schema.errors import SourceError, WriteRejected
 from schema.status import ActorRole, ComplaintStatus
 from tests.contract.doors import FAULTS, complaint, deliver, door, filed_once, follow_up, submit

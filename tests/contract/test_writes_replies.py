@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from connectors.manifest import parse_manifest
 from connectors.registry import connect
 from connectors.secrets import Secrets
-from schema.delivery import Acknowledgement
+from schema.connector import Acknowledgement
 from schema.errors import AuthenticationFailed, BadPayload, HttpFailure, MappingFailure, RateLimited, WriteRejected
 from tests.contract.doors import complaint, submit
 from tests.unit.test_connectors_writes import GRAPHQL, REST

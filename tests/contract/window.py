@@ -31,11 +31,11 @@ from schema.complaint import (
     StatusEvent,
     random_id,
 )
+from schema.connector import Acknowledgement, Connector, Write
 from schema.content import without_content
-from schema.delivery import Acknowledgement, Delivery, DeliveryKind, DeliveryState, Write
+from schema.delivery import Delivery, DeliveryKind, DeliveryState
 from schema.errors import HttpFailure, SourceTimeout, Unreachable, WriteRejected
 from schema.events import Change, EventDetail, EventDraft, EventKind, EventOrigin
-from schema.ports import Connector
 from schema.status import ComplaintStatus
 from schema.writes import Action, Held, Intent, Outcome, Recorded, Written
 from tests.conftest import BALI, Ledger

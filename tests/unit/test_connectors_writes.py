@@ -27,7 +27,8 @@ from schema.complaint import (
     IncidentLocation,
     StatusEvent,
 )
-from schema.delivery import DeliveryKind, Sender, Write
+from schema.connector import Sender, Write
+from schema.delivery import DeliveryKind
 from schema.errors import ConfigError, MappingFailure
 from schema.status import ActorRole, ComplaintStatus
 

@@ -13,7 +13,8 @@ from gateway.writes import deliveries, status
 from gateway.writes.moves import delivery_change
 from schema.agency import SourceErrorCode, SourceProblem
 from schema.complaint import Complaint, ComplaintRecord, ContentState, ExternalReference, StatusEvent
-from schema.delivery import Acknowledgement, Delivery, DeliveryKind, DeliveryState
+from schema.connector import Acknowledgement
+from schema.delivery import Delivery, DeliveryKind, DeliveryState
 from schema.events import EventKind, EventOrigin
 from schema.query import Role, Viewer
 from schema.status import ActorRole, ComplaintStatus

@@ -14,8 +14,8 @@ from connectors.settings import LiveSettings
 from gateway.live import LiveReader
 from schema.agency import SourceErrorCode, StoreMode
 from schema.complaint import ComplaintRecord, ContentState
+from schema.connector import Page
 from schema.errors import AuthenticationFailed
-from schema.ports import Page
 from schema.query import PUBLIC, Viewer
 from schema.status import ComplaintStatus
 

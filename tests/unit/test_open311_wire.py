@@ -18,8 +18,8 @@ from connectors.manifest import Manifest, parse_manifest
 from connectors.open311.payload import read_requests, read_services
 from connectors.open311.wire import Reader
 from schema.complaint import Channel, ComplaintRecord
+from schema.connector import Page
 from schema.errors import RecordError, SourceError
-from schema.ports import Page
 from schema.status import ComplaintStatus
 
 S = ComplaintStatus

@@ -17,9 +17,9 @@ from gateway.sync.poller import Harvest, Pace, Poller
 from schema.agency import Agency, AgencyLevel, SourceReport, SourceState
 from schema.clocks import ClockLimits, WorkingCalendar
 from schema.complaint import Complaint, ComplaintRecord, Rejected
+from schema.connector import Page, Probe
 from schema.errors import HttpFailure, RateLimited, SourceError, Unreachable
 from schema.events import Change, Position
-from schema.ports import Page, Probe
 from schema.status import ComplaintStatus
 
 AGENCY = Agency(
