@@ -18,6 +18,7 @@ from gateway.cache.footing import Footing
 from gateway.cache.shared import SharedAnswers
 from gateway.ledger.rows import encoded
 from gateway.sync.agencies import Agencies
+from gateway.sync.privacy import discreet
 from schema.agency import SourceErrorCode, StoreMode
 from schema.complaint import ComplaintRecord, ContentState
 from schema.connector import Page
@@ -250,8 +251,8 @@ class LiveReader:
 
 
 def cleaned(record: ComplaintRecord) -> ComplaintRecord:
-    """The record as it would come out of the ledger: without what is no text in UTF-8."""
-    return _decoder.decode(encoded(record))
+    """The record as it would come out of the ledger: redacted, and without what is no text in UTF-8."""
+    return discreet(_decoder.decode(encoded(record)))
 
 
 class SharedContents:

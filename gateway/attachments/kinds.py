@@ -8,6 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 import puremagic
 
+from schema.redaction import redacted
+
 #: Bytes at the beginning that tell the kind.
 HEAD: Final = 4_096
 #: What is taken, with the ending its name gets. Nothing that a browser would run: no HTML, SVG, XML or script.
@@ -40,6 +42,6 @@ def kind_of(head: bytes) -> str | None:
 def name_of(url: str, kind: str) -> str:
     """A harmless name for a file of this kind, after its address."""
     last = unquote(urlsplit(url).path, errors="ignore").rpartition("/")[2]
-    stem = _LONG_NUMBER.sub("", _UNFIT.sub(" ", last)).strip(" .")
+    stem = redacted(_LONG_NUMBER.sub("", _UNFIT.sub(" ", last))).strip(" .")
     stem = stem.rpartition(".")[0].strip(" .") or stem
     return (stem[:_STEM].strip(" .") or "lampiran") + KINDS[kind]

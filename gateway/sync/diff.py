@@ -16,6 +16,7 @@ from gateway.ledger.erasure import emptied
 from gateway.ledger.rows import to_milliseconds
 from gateway.sync.derived import Rules, last_move, measured
 from gateway.sync.echo import elsewhere, marks_of, merged, pending, told_until
+from gateway.sync.privacy import discreet
 from schema.agency import StoreMode
 from schema.complaint import (
     Actor,
@@ -74,8 +75,8 @@ def decide(
     origin: EventOrigin,
     seen_again: timedelta = SEEN_AGAIN,
 ) -> Callable[[Mapping[str, Complaint]], Sequence[Change]]:
-    """The function that the ledger calls with the snapshots it read under its lock."""
-    latest = _latest(records)
+    """The function that the ledger calls with the snapshots it read under its lock. Texts are redacted before."""
+    latest = [discreet(record) for record in _latest(records)]
 
     def changes(before: Mapping[str, Complaint]) -> Sequence[Change]:
         found = (diff(rules, before.get(record.native_id), record, now, origin, seen_again) for record in latest)

@@ -12,6 +12,7 @@ import orjson
 from gateway.sync.derived import Rules
 from gateway.sync.diff import diff
 from gateway.sync.echo import references
+from gateway.sync.privacy import discreet
 from schema.complaint import Complaint, ComplaintRecord, Rejected
 from schema.connector import Push
 from schema.events import Change, EventOrigin
@@ -40,7 +41,7 @@ class Reception:
 
     def __init__(self, rules: Rules, delivery: Push, now: datetime) -> None:
         self._rules = rules
-        self._items = delivery.items
+        self._items = [discreet(item) if isinstance(item, ComplaintRecord) else item for item in delivery.items]
         self._now = now
         self._applied: set[int] = set()
 

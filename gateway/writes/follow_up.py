@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from gateway.writes.basis import Basis, acting, dispatched, is_emptied, seen
-from gateway.writes.intents import tidy
+from gateway.writes.intents import worded
 from gateway.writes.moves import grown
 from schema.access import is_reporter, may_follow_up
 from schema.complaint import Attachment, Complaint, FollowUp, FollowUpKind
@@ -78,7 +78,7 @@ def _follow_up(
     return FollowUp(
         kind=asked.kind,
         occurred_at=basis.now,
-        content=tidy(asked.content),
+        content=worded(asked.content),
         from_agency=basis.named(actor.agency) if actor.agency is not None else None,
         actor=actor,
         attachments=tuple(attachments),

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from gateway.keyring import Keyring
 from gateway.ledger.rows import clean
 from schema.query import Viewer
+from schema.redaction import redacted
 from schema.writes import Action, Asked, Intent
 
 _ID = re.compile(r"(?:complaint|delivery)_[a-z2-7]{26}")
@@ -50,6 +51,11 @@ def is_id(id: str) -> bool:
 def tidy(text: str | None) -> str | None:
     """A text as it is kept: without what no database holds, and without blanks around it; None for none."""
     return clean(text).strip() or None if text is not None else None
+
+
+def worded(text: str | None) -> str | None:
+    """What somebody wrote, as it is kept, shown and taken to the agency: tidy, and redacted."""
+    return redacted(kept) if (kept := tidy(text)) is not None else None
 
 
 def _bytes(text: str) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from gateway.writes.basis import REPORTER, Basis, acting, dispatched, is_emptied, seen
-from gateway.writes.intents import tidy
+from gateway.writes.intents import worded
 from gateway.writes.moves import grown, moved, then
 from schema.access import holds, is_reporter, may_rate, may_withdraw, next_statuses
 from schema.complaint import Actor, Complaint, Rating, RatingSource, StatusEvent
@@ -86,7 +86,7 @@ def rate(viewer: Viewer, asked: RateResolution, basis: Basis) -> Decide:
             return IllegalStatusMove(complaint.status)
         entry = len(complaint.ratings)
         rating = Rating(
-            score=asked.score, source=RatingSource.CITIZEN, occurred_at=basis.now, comment=tidy(asked.comment)
+            score=asked.score, source=RatingSource.CITIZEN, occurred_at=basis.now, comment=worded(asked.comment)
         )
         sent = dispatched(basis, _rated(complaint, rating, basis), DeliveryKind.RATING, [("ratings", entry)], REPORTER)
         return Written(
@@ -107,7 +107,7 @@ def _moved(
     kind: DeliveryKind,
     basis: Basis,
 ) -> Written:
-    entry = StatusEvent(to_status=status, occurred_at=basis.now, actor=actor, note=tidy(reason))
+    entry = StatusEvent(to_status=status, occurred_at=basis.now, actor=actor, note=worded(reason))
     after, event = moved(complaint, entry, basis.rules(complaint.agency), basis.now)
     written = then(Change(before=complaint, after=complaint, events=()), after, event)
     place = len(complaint.timeline)

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from gateway.writes.basis import REPORTER, Basis, dispatched
-from gateway.writes.intents import tidy
+from gateway.writes.intents import tidy, worded
 from gateway.writes.moves import recomputed
 from schema.complaint import (
     Attachment,
@@ -105,8 +105,8 @@ def _complaint(asked: SubmitComplaint, filing: Filing, basis: Basis) -> Complain
         status_changed_at=now,
         submitted_at=now,
         updated_at=now,
-        title=tidy(asked.title),
-        original_text=tidy(asked.text),
+        title=worded(asked.title),
+        original_text=worded(asked.text),
         classification=asked.classification,
         category=asked.category,
         channel=asked.channel,
@@ -127,7 +127,7 @@ def _located(place: Place | None) -> IncidentLocation | None:
     coordinates = None if (place.latitude, place.longitude) == (0, 0) else (place.latitude, place.longitude)
     latitude, longitude = coordinates or (None, None)
     located = IncidentLocation(
-        region_code=place.region_code, latitude=latitude, longitude=longitude, address=tidy(place.address)
+        region_code=place.region_code, latitude=latitude, longitude=longitude, address=worded(place.address)
     )
     return None if located == IncidentLocation() else located
 

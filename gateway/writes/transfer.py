@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from gateway.writes.basis import Basis, acting, dispatched, is_emptied, seen
-from gateway.writes.intents import tidy
+from gateway.writes.intents import worded
 from gateway.writes.journey import MOST_HOPS, hand_overs, history, hops, records, still_open
 from gateway.writes.links import linked
 from gateway.writes.moves import grown, moved, recomputed, then
@@ -123,7 +123,7 @@ def _disposition(
         to_agency=basis.named(target.agency),
         occurred_at=basis.now,
         from_agency=basis.named(complaint.agency),
-        note=tidy(asked.note),
+        note=worded(asked.note),
         is_not_authority=asked.is_not_authority,
     )
     if target.rule != BOUNCE:
