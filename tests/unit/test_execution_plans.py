@@ -13,6 +13,7 @@ import pytest
 from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, execute, parse, subscribe, validate
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from gateway.execution.answer import Answer, Ended
@@ -272,9 +273,11 @@ def test_a_value_is_never_read_as_python() -> None:
 
 
 _ROWS = [row for row in diverse(12) if row.agency in AGENCIES]
+#: One error a frame: which of two is told beside a null is left open, and depends on what was read before.
+_SHOWN = [row if row.agency in AGENCIES else replace(row, routing=None) for row in diverse(12)]
 _FRAMES = [
     each
-    for number, row in enumerate(diverse(12))
+    for number, row in enumerate(_SHOWN)
     for each in (
         Event(
             seq=number * 10 + place,
