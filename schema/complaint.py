@@ -254,6 +254,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
         entry: index into that list.
         told_at: the moment by which the agency tells the same entry, once it does. Until then what the agency says is
             older than the entry, unless its delivery was REJECTED and the entry undone.
+        acknowledged_at: when the agency said that it has it. What was read of it just before may still come in after.
         undone: the agency said no to it, or it is the move that took such a one back: it will never be told.
     """
 
@@ -261,6 +262,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     list: str
     entry: int
     told_at: datetime | None = None
+    acknowledged_at: datetime | None = None
     undone: bool = False
 
 

@@ -83,10 +83,10 @@ def last_move(timeline: Sequence[StatusEvent]) -> StatusEvent:
 
 
 def confirmed(complaint: Complaint, delivery: str, at: datetime) -> Complaint:
-    """The complaint once its agency has what the delivery took there: what was written is the agency's word, too."""
+    """The complaint once its agency said that it has what the delivery took there."""
     waiting = (each.delivery == delivery and each.told_at is None and not each.undone for each in complaint.sent)
     sent = tuple(
-        replace(each, told_at=to_milliseconds(at)) if waits else each
+        replace(each, acknowledged_at=to_milliseconds(at)) if waits else each
         for each, waits in zip(complaint.sent, waiting, strict=True)
     )
     return replace(complaint, sent=sent)

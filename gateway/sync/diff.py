@@ -221,7 +221,7 @@ def _timeline(
     # anew.
     last = last_move(grew) if grew else None
     if last is None or last.to_status is not record.status:
-        if before is None or not _unheard(before, grew, marks, record):
+        if before is None or not _unheard(before, grew, marks, record, now):
             grew = (*grew, _unlogged(rules, last, record, now))
     elif record.timeline is None and record.updated_at is not None:
         # It keeps no log: that it stands where we moved it is all it tells of the move.
@@ -230,9 +230,11 @@ def _timeline(
     return _chained(grew), marks
 
 
-def _unheard(before: Complaint, grew: tuple[StatusEvent, ...], marks: Sequence[Sent], record: ComplaintRecord) -> bool:
+def _unheard(
+    before: Complaint, grew: tuple[StatusEvent, ...], marks: Sequence[Sent], record: ComplaintRecord, now: datetime
+) -> bool:
     """Whether the agency still stands where it stood before what was moved here."""
-    moves = list(pending(msgspec.structs.replace(before, timeline=grew, sent=tuple(marks))))
+    moves = list(pending(msgspec.structs.replace(before, timeline=grew, sent=tuple(marks)), now))
     return bool(moves) and moves[-1].from_status is record.status
 
 

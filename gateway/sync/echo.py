@@ -56,15 +56,23 @@ def merged(
     return (*(kept_by_place.get(place, entry) for place, entry in enumerate(held)), *news), marks
 
 
-def pending(complaint: Complaint) -> Iterator[StatusEvent]:
-    """The moves that were made here and that the agency does not know of yet, newest first."""
+def pending(complaint: Complaint, now: datetime) -> Iterator[StatusEvent]:
+    """The moves that were made here and that what is read of the agency need not know of yet, newest first.
+
+    One that the agency acknowledged stays so for a while: a record may have been read before, and come in after.
+    """
     marks = [mark for mark in complaint.sent if mark.list == "timeline" and not mark.undone]
-    unheard = {mark.entry for mark in marks if mark.told_at is None}
+    unheard = {mark.entry for mark in marks if mark.told_at is None and not _is_due(mark, now)}
     order = sorted(enumerate(complaint.timeline), key=lambda each: (each[1].occurred_at, each[0]), reverse=True)
     for place, move in order:
         if place not in unheard:
             return
         yield move
+
+
+def _is_due(mark: Sent, now: datetime) -> bool:
+    """Whether whoever acknowledged it should have told it by now."""
+    return mark.acknowledged_at is not None and now - mark.acknowledged_at > SKEW
 
 
 def told_until(complaint: Complaint) -> datetime:

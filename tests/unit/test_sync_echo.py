@@ -107,9 +107,18 @@ def test_where_the_agency_goes_another_way_its_word_counts() -> None:
 
 
 def test_an_agency_that_has_a_move_and_takes_it_back_is_believed() -> None:
-    here = confirmed(moved_here(at_work(), S.ANSWERED, at(5)), "delivery_0", at(5.1))
-    after, events = changed(here, record(S.IN_FOLLOW_UP, 6))
+    here = moved_here(at_work(), S.ANSWERED, at(5))
+    heard, _ = changed(here, record(S.ANSWERED, 5.1), at(5.11))
+    after, events = changed(heard, record(S.IN_FOLLOW_UP, 5.12), at(5.13))
     assert kinds(events) == [EventKind.STATUS_CHANGED]
+    assert after.status is S.IN_FOLLOW_UP
+
+
+def test_what_was_read_just_before_the_agency_acknowledged_turns_nothing_back() -> None:
+    here = confirmed(moved_here(at_work(), S.ANSWERED, at(5)), "delivery_0", at(5.01))
+    assert apply(here, record(S.IN_FOLLOW_UP, 2), at(5.011)) is None
+    after, events = changed(here, record(S.IN_FOLLOW_UP, 2), at(6))
+    assert kinds(events) == [EventKind.STATUS_CHANGED], "it had time to show it, and does not"
     assert after.status is S.IN_FOLLOW_UP
 
 
