@@ -7,7 +7,6 @@ import gc
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import version
 
 import msgspec
@@ -278,7 +277,7 @@ async def build_hub(
             feed=feed,
             on_ahead=begin_anew,
             desk=desk,
-            suggest=partial(suggest, snapshot),
+            suggest=suggest,
         )
 
     ledger.writer.on_commit(doorbell.ring)

@@ -154,7 +154,7 @@ def _links(root: records.Complaint, info: Info) -> Sequence[Joined] | Awaitable[
 
 async def _link_suggestions(root: records.Complaint, info: Info) -> Sequence[Suggestion] | None:
     suggest = info.context.suggest
-    return None if suggest is None else (await suggest(root))[:MOST_SUGGESTIONS]
+    return None if suggest is None else (await suggest(info.context.snapshot, root))[:MOST_SUGGESTIONS]
 
 
 def _journey(root: records.Complaint, info: Info) -> steps.Journey | Awaitable[steps.Journey]:

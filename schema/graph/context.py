@@ -25,7 +25,7 @@ from schema.writes import Desk
 class Suggest(Protocol):
     """Finds likely duplicates among what the viewer may see."""
 
-    async def __call__(self, complaint: Complaint, /) -> Sequence[Suggestion]:
+    async def __call__(self, snapshot: Snapshot, complaint: Complaint, /) -> Sequence[Suggestion]:
         """Complaints that are likely the same matter, best first, neither confirmed nor dismissed yet."""
 
 

@@ -193,7 +193,7 @@ class _FaultySnapshot:
 
 
 def _context(viewer: Viewer, snapshot: Snapshot) -> Context:
-    async def suggest(complaint: Complaint, /) -> Sequence[Suggestion]:
+    async def suggest(snapshot: Snapshot, complaint: Complaint, /) -> Sequence[Suggestion]:
         return [Suggestion(complaint=complaint, kind=LinkKind.DUPLICATE_OF, score=n / 12) for n in range(12, 0, -1)]
 
     return Context(viewer=viewer, snapshot=snapshot, cursors=CURSORS, clock=lambda: LATER, suggest=suggest)

@@ -92,7 +92,7 @@ class Asking:
     def context(self, viewer: Viewer, snapshot: Snapshot) -> Context:
         return Context(viewer=viewer, snapshot=snapshot, cursors=CURSORS, clock=lambda: NOW, suggest=self.suggest)
 
-    async def suggest(self, about: Complaint, /) -> Sequence[Suggestion]:
+    async def suggest(self, snapshot: Snapshot, about: Complaint, /) -> Sequence[Suggestion]:
         return [Suggestion(complaint=each, kind=LinkKind.DUPLICATE_OF, score=0.9) for each in ALL if each is not about]
 
     async def ask(self, text: str) -> Any:
