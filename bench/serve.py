@@ -24,9 +24,9 @@ from typing import Any, TypeAlias
 
 from starlette.types import ASGIApp
 
+from gateway.logs import configure_logs
 from gateway.server import Server, listen, run
 from gateway.settings import LogFormat, LogLevel
-from gateway.telemetry import configure_logs
 
 Work: TypeAlias = Coroutine[Any, Any, None]
 

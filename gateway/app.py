@@ -5,19 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.access.credentials import Recognise, nobody
+from gateway.access.session import Sessions
+from gateway.access.standing import Standings
 from gateway.cache.answers import AnswerCache
 from gateway.door import Door
 from gateway.execution.execute import Executor
+from gateway.guard.client import Proxies
+from gateway.guard.gate import OPEN, Gate
 from gateway.health import Health
 from gateway.http import GraphQLEndpoint
+from gateway.hygiene import SAFE, Hygiene, failed, told
 from gateway.origins import Origins
 from gateway.pages.site import Site
+from gateway.reply import Headers
 from gateway.stream.limits import StreamLimits
 from gateway.stream.patience import PATIENCE, Patience, Watchdog
 from gateway.stream.response import StreamEndpoint
@@ -33,17 +41,20 @@ class Hub:
     The graph is asked before Starlette, whose middleware and routing would take longer than most answers.
 
     Attributes:
-        door, terms: the graph as `gateway.fastlane` reaches it, without ASGI.
+        door, terms, proxies: the graph as `gateway.fastlane` reaches it, without ASGI.
     """
 
-    def __init__(self, graph: GraphQLEndpoint, sockets: ASGIApp, rest: ASGIApp) -> None:
+    def __init__(self, graph: GraphQLEndpoint, sockets: ASGIApp, rest: ASGIApp, proxies: Proxies) -> None:
         self.door = graph.door
         self.terms = graph.terms
+        self.proxies = proxies
         self._graph = graph
         self._sockets = sockets
         self._rest = rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.proxies and scope["type"] != "lifespan":
+            self.proxies.see(scope)
         if scope["type"] == "http" and scope["path"] == "/graphql" and not _is_preflight(scope):
             await self._graph(scope, receive, send)
         elif scope["type"] == "websocket" and scope["path"] == "/graphql":
@@ -66,6 +77,12 @@ def build_app(
     site: Site | None = None,
     intake: Sequence[Route] = (),
     recognise: Recognise = nobody,
+    sessions: Sessions | None = None,
+    standings: Standings | None = None,
+    get_any: bool = True,
+    safe: Headers = SAFE,
+    gate: Gate = OPEN,
+    proxies: Proxies | None = None,
 ) -> Hub:
     """The ASGI application.
 
@@ -77,19 +94,30 @@ def build_app(
         site: the pages for browsers; None serves programs alone.
         intake: where agencies send by themselves.
         recognise: says who shows credentials: `gateway.access.viewers.Viewers.of`.
+        sessions: lets streams of the hub's own pages show credentials by a cookie; None: they can't.
+        standings: looks whether they are still good while a stream lasts; None: streams end by themselves alone.
+        get_any: whether GET may ask anything; else only documents of the operator's list, and streams.
+        safe: headers of every answer.
+        gate: how much clients may ask, and how much is taken on at once.
+        proxies: whose word on clients' addresses is believed; None: nobody's.
     """
 
     watchdog, limits = Watchdog(patience.send), limits or StreamLimits()
-    door = Door(executor, metrics, cache)
-    sockets = SocketEndpoint(executor, door, origins, metrics, closing, watchdog, limits, patience, recognise)
-    streams = StreamEndpoint(executor, metrics, closing, watchdog, limits, patience)
-    graph = GraphQLEndpoint(door, TermsBook(origins), streams, site.graphql if site else None, recognise)
+    door = Door(executor, metrics, cache, gate, get_any=get_any)
+    standings = standings or Standings(recognise, lambda viewer: None, lambda: datetime.now(UTC))
+    sockets = SocketEndpoint(
+        executor, door, origins, metrics, closing, watchdog, limits, patience, recognise=recognise, standings=standings
+    )
+    streams = StreamEndpoint(executor, metrics, closing, watchdog, limits, patience, standings)
+    page = site.graphql if site else None
+    graph = GraphQLEndpoint(door, TermsBook(origins, safe), streams, page, recognise, sessions)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with running({**background, "watchdog": watchdog.run}, metrics.died):
+        async with running({**background, "watchdog": watchdog.run, "standings": standings.run}, metrics.died):
             yield
 
+    metrics.gate(gate.state)
     if cache is not None:
         metrics.cache(lambda: CacheState(cache.looks, len(cache.memory), cache.memory.bytes))
     rest = Starlette(
@@ -97,13 +125,14 @@ def build_app(
             *health.routes(),
             Route("/metrics", MetricsEndpoint(metrics)),
             *intake,
+            *(sessions.routes() if sessions else ()),
             *(site.routes() if site else ()),
         ],
-        exception_handlers={404: site.not_found} if site else None,
+        exception_handlers={HTTPException: told, Exception: failed, **({404: site.not_found} if site else {})},
         middleware=[origins.middleware()],
         lifespan=lifespan,
     )
-    return Hub(graph, sockets, rest)
+    return Hub(graph, sockets, Hygiene(rest, safe), proxies or Proxies())
 
 
 def _is_preflight(scope: Scope) -> bool:

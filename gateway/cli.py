@@ -24,6 +24,8 @@ db = App(name="db", help="The ledger's database.")
 graph = App(name="schema", help="The graph's schema.")
 audit = App(name="audit", help="What was written and refused, and the proof that nobody changed it since.")
 key = App(name="key", help="Operators' keys: who may handle complaints.")
+documents = App(name="documents", help="Documents that may be asked for by name.")
+privacy = App(name="privacy", help="What the law asks of whoever keeps personal data.")
 simulator = App(name="simulator", help="The simulated agencies, alone or of a running demo.")
 
 # Their help stands here too, since an overview loads none of them.
@@ -43,7 +45,7 @@ app.command(
     "gateway.commands.route:route",
     help="Show which agency a complaint would go to, by which rule, and what the citizen is told. Nothing is written.",
 )
-for group in (agency, audit, db, delivery, key, graph, simulator):
+for group in (agency, audit, db, delivery, documents, key, graph, privacy, simulator):
     app.command(group)
 agency.command(
     "gateway.commands.agency_new:new",
@@ -131,6 +133,14 @@ graph.command(
     "gateway.commands.schema:print_schema",
     name="print",
     help="Print the graph's schema (SDL), as schema/graph/hub.graphql has it.",
+)
+documents.command(
+    "gateway.commands.documents:check",
+    help="Check a list of trusted documents against the graph and its limits. Exits with 1 if one would be refused.",
+)
+privacy.command(
+    "gateway.commands.privacy:who_saw",
+    help="Tell who was shown of a complaint what the public is not, and who wrote to it, from the audit.",
 )
 simulator.command(
     "gateway.commands.simulator:serve",

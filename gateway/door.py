@@ -6,25 +6,29 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from math import ceil
 
 import orjson
 from graphql import GraphQLError
 
-from gateway.cache.answers import AnswerCache
+from gateway.cache.answers import AnswerCache, Execute
 from gateway.cache.entry import Entry
 from gateway.cache.key import key_of
 from gateway.compression import IDENTITY, encode
 from gateway.execution.answer import Answer, Frame, refusal
 from gateway.execution.document import KindNotAllowed, Refused
 from gateway.execution.execute import Executor
+from gateway.execution.masking import shown_exception
 from gateway.execution.operation import MUTATION, QUERY, SUBSCRIPTION, Operation
 from gateway.execution.request import GraphQLRequest
+from gateway.guard.gate import OPEN, Gate, Rank, rank_of
+from gateway.guard.load import overloaded
 from gateway.negotiation import EVENT_STREAM, GRAPHQL, MULTIPART
 from gateway.reply import Reply
 from gateway.stream.framing import Framing
 from gateway.telemetry import Metrics
 from gateway.terms import Rejected, Terms
-from schema.errors import BadUserInput
+from schema.errors import BadUserInput, Busy, Overloaded, RateExceeded
 from schema.query import PUBLIC, Viewer
 
 #: The longest body, in bytes.
@@ -34,6 +38,8 @@ MAX_BODY = 262_144
 _LONGEST, _MOST, _BESIDE = 8_192, 4_000_000, 250
 #: Answers from this size on are compressed beside the event loop.
 _LONG = 65_536
+#: Seconds for which all are refused by the same reply.
+_SAME_REFUSAL = 1.0
 #: Shapes of replies that are kept of one answer.
 _SHAPES = 4
 
@@ -60,18 +66,38 @@ class Live(Exception):
         self.framing = framing
 
 
+class _TurnedAway(Answer, frozen=True, kw_only=True):
+    """Nothing was executed: not now."""
+
+    error: Busy
+
+
 class Door:
     """The graph behind its guards.
 
     Args:
         cache: None answers every question anew.
+        gate: says who may ask, and when; answers at hand pass beside it.
+        get_any: whether GET may ask anything; else only documents of the operator's list, and streams.
     """
 
-    def __init__(self, executor: Executor, metrics: Metrics, cache: AnswerCache | None = None) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        metrics: Metrics,
+        cache: AnswerCache | None = None,
+        gate: Gate = OPEN,
+        *,
+        get_any: bool = True,
+    ) -> None:
         self._executor = executor
         self._metrics = metrics
         self._cache = cache
+        self.gate = gate
+        self._get_any = get_any
         self._keys = _Keys()
+        self._turned_away: dict[str, Reply] = {}
+        self._turned_away_until = 0.0
 
     def now(self, terms: Terms, asked: Asked) -> Reply | None:
         """The reply, if it is at hand; None: `reply` makes it.
@@ -90,43 +116,78 @@ class Door:
             self._metrics.hit()
         return reply
 
-    async def reply(self, terms: Terms, asked: Asked, read: Read, *, by_get: bool = False) -> Reply:
+    def turned_away(self, terms: Terms, asked: Asked) -> Reply | None:
+        """The refusal of what has to be executed while nothing more can be; None where that has to be found out.
+
+        Before anything is read: to refuse must cost next to nothing, or it would be what there is too much of. Whoever
+        shows credentials, or may be writing, is heard first.
+        """
+        if terms.viewer is not PUBLIC or not self.gate.full() or asked in self._keys or _may_write(asked):
+            return None
+        self.gate.shed(Rank.READ)
+        self._metrics.answered("http", "unknown", "refused")
+        now = time.monotonic()
+        if now > self._turned_away_until:
+            self._turned_away.clear()
+            self._turned_away_until = now + _SAME_REFUSAL
+        reply = self._turned_away.get(terms.shape)
+        if reply is None:
+            reply = self._turned_away[terms.shape] = _busy(overloaded(), terms)
+        return reply
+
+    async def reply(self, terms: Terms, asked: Asked, read: Read, client: str = "", *, by_get: bool = False) -> Reply:
         """The reply to a GraphQL request; `asked` as for `now`.
+
+        Args:
+            client: the address that it comes from; "" if unknown.
 
         Raises:
             Rejected: it is none, or none that may come this way.
             Live: it is a subscription.
         """
+        refused = self.turned_away(terms, asked)
+        if refused is not None:
+            return refused
         started = time.perf_counter()
         kind = "unknown"
         try:
             key = self._keys.get(asked) if terms.viewer is PUBLIC else None
             if key is not None and self._cache is not None:
-                kind, answer = "query", await self._cache.get(key, PUBLIC, lambda: self._anew(read(), by_get))
+                kind, answer = "query", await self._known(key, PUBLIC, lambda: self._anew(read, by_get, client))
             else:
-                operation = self._prepare(read(), by_get, terms.stream)
+                if not _may_write(asked):
+                    self.gate.check(terms.viewer, client)
+                operation = await self._prepare(read(), by_get, terms, client)
                 kind = "query" if operation.kind is QUERY else "mutation"
-                answer = await self.answer(operation, terms.viewer)
+                answer = await self.answer(operation, terms.viewer, client)
         except BadUserInput as error:
             raise Rejected(400, str(error)) from error
-        except Refused as refused:
-            answer = refusal(refused.errors)
+        except RateExceeded as limited:
+            self._metrics.answered("http", kind, "refused")
+            return _busy(limited, terms)
+        except Refused as unfit:
+            self.gate.refused(terms.viewer, client)
+            answer = refusal(unfit.errors)
         if isinstance(answer, Entry):
             self._metrics.answered("http", kind, "ok", time.perf_counter() - started)
             return _streamed(answer.body, terms) if terms.only_stream else await self._kept(answer, terms, asked)
         self._metrics.answered("http", kind, answer.outcome, time.perf_counter() - started)
+        if isinstance(answer, _TurnedAway):
+            return _busy(answer.error, terms)
         if terms.only_stream:
             return _streamed(answer.json(), terms)
         # The specification keeps 200 for application/json, where old clients read no body under 4xx.
         status = 400 if answer.refused and terms.media == GRAPHQL else 200
         return await _once(status, answer.json(), terms)
 
-    async def answer(self, operation: Operation, viewer: Viewer) -> Entry | Answer:
-        """The answer to a query or a mutation; a query's from the cache, if it is there and true."""
+    async def answer(self, operation: Operation, viewer: Viewer, client: str) -> Entry | Answer:
+        """The answer to a query or a mutation; a query's from the cache, if it is there and true.
+
+        Args:
+            client: the address that it comes from; "" if unknown.
+        """
         key = None if self._cache is None or operation.kind is not QUERY else key_of(operation.request, viewer)
-        if key is None or self._cache is None:
-            return await self._executor.execute(operation, viewer)
-        return await self._cache.get(key, viewer, lambda: self._executor.execute(operation, viewer))
+        return await self._known(key, viewer, lambda: self._execute(operation, viewer, client))
 
     def rejection(self, rejected: Rejected, terms: Terms) -> Reply:
         """The reply to what is no GraphQL request."""
@@ -136,18 +197,49 @@ class Door:
         more = [(name.encode(), value.encode()) for name, value in rejected.headers.items()]
         return Reply(rejected.status, [terms.type, *terms.headers, _NO_STORE, *more], content)
 
-    async def _anew(self, request: GraphQLRequest, by_get: bool) -> Answer:
-        return await self._executor.execute(self._prepare(request, by_get), PUBLIC)
+    async def _anew(self, read: Read, by_get: bool, client: str) -> Answer:
+        self.gate.check(PUBLIC, client)
+        return await self._execute(self._prepared(read(), PUBLIC, by_get), PUBLIC, client)
 
-    def _prepare(self, wanted: GraphQLRequest, by_get: bool, stream: Framing | None = None) -> Operation:
+    async def _known(self, key: bytes | None, viewer: Viewer, execute: Execute) -> Entry | Answer:
         try:
-            return self._executor.prepare(wanted, _BY_GET if by_get else _BY_POST)
+            return await (execute() if key is None or self._cache is None else self._cache.get(key, viewer, execute))
+        except RateExceeded as error:
+            # Of this client. Who waited for the same answer has it made at own cost.
+            return _turned_away(error)
+
+    async def _execute(self, operation: Operation, viewer: Viewer, client: str) -> Answer:
+        """However many wait for the answer, it is paid for and takes a place once."""
+        rank = rank_of(operation)
+        await self.gate.admit(viewer, client, operation.cost, rank)
+        try:
+            async with self.gate.place(rank):
+                return await self._executor.execute(operation, viewer)
+        except Overloaded as error:
+            # Whoever waited for the same answer is told the same.
+            return _turned_away(error)
+
+    async def _prepare(self, wanted: GraphQLRequest, by_get: bool, terms: Terms, client: str) -> Operation:
+        try:
+            return self._prepared(wanted, terms.viewer, by_get, terms.stream)
+        except Live as live:
+            await self.gate.admit(terms.viewer, client, live.operation.cost)
+            raise
+
+    def _prepared(
+        self, wanted: GraphQLRequest, viewer: Viewer, by_get: bool, stream: Framing | None = None
+    ) -> Operation:
+        try:
+            operation = self._executor.prepare(wanted, viewer, _BY_GET if by_get else _BY_POST)
+            if by_get and not self._get_any and not self._executor.trusts(operation):
+                raise Rejected(405, "By GET only documents are answered that this hub knows.", allow="POST")
+            return operation
         except KindNotAllowed as error:
             if error.kind is MUTATION:
                 raise Rejected(405, "A mutation must be sent by POST.", allow="POST") from error
             if stream is None:
                 raise Refused([GraphQLError(_NO_STREAM)]) from error
-        raise Live(self._executor.prepare(wanted, _AS_STREAM), stream)
+        raise Live(self._executor.prepare(wanted, viewer, _AS_STREAM), stream)
 
     async def _kept(self, entry: Entry, terms: Terms, asked: Asked) -> Reply:
         """The reply that carries a kept answer; made once for all terms of one shape, if it is asked for again."""
@@ -181,6 +273,9 @@ class _Keys:
         self._bytes = 0
         self.get = self._kept.get
 
+    def __contains__(self, asked: Asked) -> bool:
+        return asked in self._kept
+
     def put(self, asked: Asked, key: bytes) -> None:
         if len(asked) > _LONGEST or asked in self._kept:
             return
@@ -189,6 +284,13 @@ class _Keys:
         while self._bytes > _MOST:
             oldest, _ = self._kept.popitem(last=False)
             self._bytes -= len(oldest) + _BESIDE
+
+
+def _may_write(asked: Asked) -> bool:
+    """Whether it takes more than a glance to tell that this is no mutation: its word, or a name for a document."""
+    return isinstance(asked, bytes) and (
+        b"mutation" in asked or b"persistedQuery" in asked or b"documentId" in asked or b"\\u" in asked
+    )
 
 
 def etag(entry: Entry, terms: Terms, coding: str) -> str:
@@ -220,6 +322,22 @@ def _reply_of(entry: Entry, terms: Terms, coding: str) -> Reply:
     if coding == IDENTITY:
         return Reply(200, headers, entry.body)
     return Reply(200, [*headers, (b"content-encoding", coding.encode())], entry.encoded[coding])
+
+
+def _turned_away(error: Busy) -> _TurnedAway:
+    return _TurnedAway(errors=[shown_exception(error)], refused=True, error=error)
+
+
+def _busy(error: Busy, terms: Terms) -> Reply:
+    if terms.only_stream and terms.stream is not None:
+        # An EventSource would take another status for the end of all things, and not come again.
+        stream = terms.stream
+        content = stream.opening + stream.busy(str(error))
+        return Reply(200, [(b"content-type", stream.type), *terms.headers, _NO_STORE], content)
+    again = (b"retry-after", b"%d" % ceil(error.retry_after))
+    content = Answer(errors=[shown_exception(error)], refused=True).json()
+    status = 429 if isinstance(error, RateExceeded) else 503
+    return Reply(status, [terms.type, *terms.headers, _NO_STORE, again], content)
 
 
 def _streamed(body: bytes, terms: Terms) -> Reply:

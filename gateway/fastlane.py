@@ -22,6 +22,7 @@ from gateway.app import Hub
 from gateway.connection import Connection
 from gateway.door import MAX_BODY
 from gateway.execution.request import request_of_body
+from gateway.guard.client import FORWARDED
 from gateway.reply import Reply
 from gateway.terms import Rejected, Terms
 
@@ -43,11 +44,12 @@ _FAILED = Reply(
 class Plain:
     """What a plain head says."""
 
-    __slots__ = ("length", "terms")
+    __slots__ = ("forwarded", "length", "terms")
 
-    def __init__(self, length: int, terms: Terms) -> None:
+    def __init__(self, length: int, terms: Terms, forwarded: bytes) -> None:
         self.length = length
         self.terms = terms
+        self.forwarded = forwarded
 
 
 class Lane:
@@ -55,6 +57,7 @@ class Lane:
 
     def __init__(self, hub: Hub) -> None:
         self.door = hub.door
+        self.proxies = hub.proxies
         self._terms = hub.terms
         self._heads: dict[bytes, Plain | None] = {}
         self._defaults: tuple[Any, bytes] = None, b""
@@ -63,8 +66,8 @@ class Lane:
         """What uvicorn makes a connection of."""
         return partial(FastLane, self)
 
-    def asked(self, data: bytes) -> tuple[Terms, bytes] | None:
-        """Terms and body, if the data is one whole plain request and nothing else."""
+    def asked(self, data: bytes) -> tuple[Plain, bytes] | None:
+        """Head and body, if the data is one whole plain request and nothing else."""
         end = data.find(b"\r\n\r\n", 0, _LONGEST) + 4
         if end < 4:
             return None
@@ -78,7 +81,7 @@ class Lane:
             plain = self._heads[head] = self._plain(head)
         if plain is None or len(data) != end + plain.length:
             return None
-        return plain.terms, data[end:]
+        return plain, data[end:]
 
     def packet(self, reply: Reply, defaults: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
         """Head and body as they go over the wire. `defaults` are uvicorn's headers: a new list each second."""
@@ -106,7 +109,7 @@ class Lane:
             or not parser.should_keep_alive()
         ):
             return None
-        return Plain(length, terms)
+        return Plain(length, terms, b",".join([value for name, value in seen.headers if name == FORWARDED]))
 
 
 class _Head:
@@ -149,16 +152,18 @@ class FastLane(Connection):
         if asked is None:
             super().data_received(data)
             return
-        reply = self._lane.door.now(*asked)
+        plain, body = asked
+        door = self._lane.door
+        reply = door.now(plain.terms, body) or door.turned_away(plain.terms, body)
         if reply is not None:
             self._send(reply)
             return
-        if asked[0].stream is not None:
+        if plain.terms.stream is not None:
             # The answer may be a stream.
             super().data_received(data)
             return
         self._answering = True
-        self.tasks.add(self.loop.create_task(self._answer(*asked)))
+        self.tasks.add(self.loop.create_task(self._answer(plain, body)))
 
     def on_message_begin(self) -> None:
         self._parsing = True
@@ -188,11 +193,13 @@ class FastLane(Connection):
         done = cycle is None or cycle.response_complete
         return done and not self._parsing and not self.flow.write_paused and not self.transport.is_closing()
 
-    async def _answer(self, terms: Terms, body: bytes) -> None:
+    async def _answer(self, plain: Plain, body: bytes) -> None:
+        door, terms = self._lane.door, plain.terms
+        client = self._lane.proxies.client(self.client[0] if self.client else "", plain.forwarded)
         try:
-            reply = await self._lane.door.reply(terms, body, lambda: request_of_body(body))
+            reply = await door.reply(terms, body, lambda: request_of_body(body), client)
         except Rejected as rejected:
-            reply = self._lane.door.rejection(rejected, terms)
+            reply = door.rejection(rejected, terms)
         except Exception as error:
             self.logger.error("Exception in ASGI application\n", exc_info=error)
             reply, self._draining = _FAILED, True

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 
 import msgspec
@@ -14,6 +16,10 @@ import msgspec
 from connectors.download import Downloader
 from connectors.manifest import Manifest
 from connectors.secrets import Resolve
+from gateway.access.provider import Provider
+from gateway.access.session import Sessions
+from gateway.access.standing import Standings
+from gateway.access.tokens import Claims, Tokens
 from gateway.access.viewers import Viewers
 from gateway.app import Hub, build_app
 from gateway.attachments import AttachmentEndpoint, Attachments, Limits
@@ -25,15 +31,24 @@ from gateway.connection import Connection
 from gateway.cursor import SealedCursors, key_from_file, key_from_secret
 from gateway.duplicates import suggest
 from gateway.execution.execute import Executor
+from gateway.execution.named import NamedDocuments, read_trusted
 from gateway.fastlane import Lane
+from gateway.guard.client import Proxies
+from gateway.guard.gate import Gate
+from gateway.guard.limits import QueryLimits
+from gateway.guard.load import Load
+from gateway.guard.rates import Rates
+from gateway.guard.shared import SharedRates
 from gateway.health import Health
 from gateway.holidays import indonesian_holidays
+from gateway.hygiene import safe_headers
 from gateway.intake.files import Drops
 from gateway.intake.webhooks import Webhooks
 from gateway.keyring import Keyring
 from gateway.ledger.audit import open_audit
-from gateway.ledger.database import Database, Dialect, open_database
+from gateway.ledger.database import READERS, Database, Dialect, open_database
 from gateway.ledger.freshness import open_freshness
+from gateway.ledger.identities import Identities
 from gateway.ledger.migrate import pending
 from gateway.ledger.reader import LedgerReader
 from gateway.ledger.upkeep import Upkeep
@@ -46,7 +61,8 @@ from gateway.pages.site import Site
 from gateway.reload import reloading
 from gateway.routing import Router, Rules
 from gateway.server import Server, listen
-from gateway.settings import Settings
+from gateway.settings import Profile, Settings
+from gateway.sightings import Sightings
 from gateway.stream.doorbell import Doorbell
 from gateway.stream.feed import LedgerFeed
 from gateway.stream.limits import StreamLimits
@@ -58,6 +74,7 @@ from gateway.sync.poller import OnPage, OnReport
 from gateway.telemetry import Metrics
 from gateway.valkey import Valkey
 from gateway.writes.desk import Desk
+from gateway.writes.sealing import open_reporter, seal_reporter
 from schema.agency import SourceReport
 from schema.connector import Page
 from schema.errors import MigrationsPending
@@ -81,6 +98,7 @@ class Ledger(msgspec.Struct, frozen=True):
     witness: Witness
     freshness: Freshness
     upkeep: Upkeep
+    sightings: Sightings
 
 
 def utc_now() -> datetime:
@@ -100,15 +118,17 @@ async def open_ledger(settings: Settings, clock: Clock = utc_now) -> AsyncIterat
         raise MigrationsPending("the database is older than this program; run: simpul db migrate")
     keyring = Keyring(_key(settings))
     witness = Witness(settings.data_dir / "witness.json")
+    identities = Identities(partial(seal_reporter, keyring), partial(open_reporter, keyring))
     try:
         with open_audit(settings.data_dir, keyring, clock) as audit:
             async with (
                 open_database(settings.database) as database,
-                open_writer(database, witness, clock, audit) as writer,
+                open_writer(database, witness, clock, audit, identities) as writer,
             ):
                 with closing(open_freshness(database)) as freshness:
-                    reader, upkeep = LedgerReader(database), Upkeep(database)
-                    yield Ledger(database, keyring, reader, writer, witness, freshness, upkeep)
+                    sightings, upkeep = Sightings(writer.saw), Upkeep(database)
+                    reader = LedgerReader(database, sightings.saw, identities.open)
+                    yield Ledger(database, keyring, reader, writer, witness, freshness, upkeep, sightings)
     finally:
         witness.close()
 
@@ -245,7 +265,7 @@ async def build_hub(
         base_url=settings.public_url or "",
         limits=Limits(max_bytes=settings.attachment_mb * 2**20),
     )
-    viewers = Viewers(ledger.database, ledger.keyring, utc_now)
+    viewers = Viewers(ledger.database, ledger.keyring, utc_now, tokens=_tokens(settings, ledger.keyring))
     desk = Desk(
         reader=ledger.reader,
         writer=ledger.writer,
@@ -287,11 +307,15 @@ async def build_hub(
         "outbox": outbox.run,
         "attachments": attachments.run,
     }
+    rates, load = Rates(), Load(lambda: ledger.database.in_use() >= READERS)
     if valkey is not None:
+        works |= {"rates": SharedRates(rates, valkey, key).run}
         relay = Relay(valkey, watch.look)
         ledger.writer.on_commit(lambda head: relay.tell())
         works |= {"valkey": valkey.run, "relay": relay.run}
     await watch.look()
+    is_open = settings.profile is Profile.OPEN
+    trusted = read_trusted(settings.trusted_documents) if settings.trusted_documents else {}
     return build_app(
         executor=Executor(
             build(),
@@ -302,6 +326,11 @@ async def build_hub(
             on_frame=metrics.frame,
             versioned=settings.cache_mb > 0,
             live=live,
+            limits=QueryLimits(cost=settings.max_cost),
+            seconds=settings.query_seconds,
+            introspection=is_open,
+            suggestions=is_open,
+            named=NamedDocuments(trusted, only=settings.trusted_only),
         ),
         health=Health(ledger.reader, watch, lambda: pending(settings.database)),
         metrics=metrics,
@@ -310,13 +339,19 @@ async def build_hub(
         background=works,
         limits=StreamLimits(settings.streams_per_socket, settings.streams_per_client, settings.streams),
         cache=_cache(settings, ledger, key, valkey),
-        site=Site() if settings.pages else None,
+        site=Site(explorer=is_open) if settings.pages else None,
         intake=[
             *Webhooks(agencies, ledger.writer, metrics, utc_now).routes(),
             *Drops(agencies).routes(),
             *AttachmentEndpoint(attachments.shelf, ledger.reader, viewers.of).routes(),
         ],
         recognise=viewers.of,
+        sessions=Sessions(ledger.keyring, viewers.of, utc_now),
+        standings=Standings(viewers.of, feed.end, utc_now),
+        get_any=is_open,
+        safe=safe_headers(settings.public_url),
+        gate=Gate(rates, settings.rate_per_minute, settings.rate_writes_per_hour, load),
+        proxies=Proxies(settings.trusted_proxies),
     )
 
 
@@ -325,7 +360,8 @@ def _cache(settings: Settings, ledger: Ledger, key: bytes, valkey: Valkey | None
         return None
     memory = Memory(settings.cache_mb * 1_000_000)
     shared = SharedAnswers(valkey, key, f"{version('simpul')} {sdl()}") if valkey is not None else None
-    return AnswerCache(ledger.reader, ledger.freshness, memory, shared, stale=settings.stale_seconds)
+    saw, stale = ledger.sightings.saw, settings.stale_seconds
+    return AnswerCache(ledger.reader, ledger.freshness, memory, shared, saw=saw, stale=stale)
 
 
 def _shared_contents(key: bytes, valkey: Valkey | None) -> SharedContents | None:
@@ -340,7 +376,29 @@ def background(ledger: Ledger, watch: Watch, agencies: Agencies) -> dict[str, Wo
             await ledger.writer.tick(utc_now())
             await asyncio.sleep(TICK)
 
-    return {"watch": watch.run, "clocks": clocks, "upkeep": ledger.upkeep.run, "agencies": agencies.run}
+    return {
+        "watch": watch.run,
+        "clocks": clocks,
+        "upkeep": ledger.upkeep.run,
+        "sightings": ledger.sightings.run,
+        "agencies": agencies.run,
+    }
+
+
+def _tokens(settings: Settings, keyring: Keyring) -> Tokens | None:
+    if settings.oidc_issuer is None:
+        return None
+    claims = Claims(
+        issuer=settings.oidc_issuer,
+        audiences=settings.oidc_audience,
+        algorithms=settings.oidc_algorithms,
+        roles=settings.oidc_roles_claim,
+        role_of=settings.oidc_roles,
+        agencies=settings.oidc_agencies_claim,
+        name=settings.oidc_name_claim,
+        skew=settings.oidc_skew_seconds,
+    )
+    return Tokens(Provider(settings.oidc_issuer, settings.oidc_network, time.monotonic), claims, keyring, utc_now)
 
 
 def _key(settings: Settings) -> bytes:

@@ -63,6 +63,8 @@ class Server(uvicorn.Server):
                 # It would write down addresses, and with them what people typed into a GET.
                 access_log=False,
                 log_config=None,
+                # It would believe whoever connects from this machine. `gateway.guard.client` does that.
+                proxy_headers=False,
                 server_header=False,
                 lifespan="on",
             )

@@ -1,16 +1,13 @@
-"""Metrics and logs. No personal data in either: labels are the hub's own words and agencies' slugs."""
+"""Metrics. No personal data: labels are the hub's own words and agencies' slugs."""
 
 from __future__ import annotations
 
-import logging
-import sys
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -20,11 +17,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.settings import LogFormat, LogLevel
+from gateway.guard.gate import GateState
+from gateway.guard.rank import Rank
 from schema.agency import SourceReport, SourceState
 from schema.delivery import DeliveryKind, DeliveryQueue, DeliveryState
 from schema.events import Position
 from schema.ports import Clock
+
+F = TypeVar("F", CounterMetricFamily, GaugeMetricFamily)
 
 #: Seconds; the hub answers most queries within the first three.
 LATENCIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -91,6 +91,10 @@ class Metrics:
     def cache(self, look: Callable[[], CacheState]) -> None:
         """`look` tells the state of the cache of answers, whenever the page is read."""
         self.registry.register(_CacheCollector(look))
+
+    def gate(self, look: Callable[[], GateState]) -> None:
+        """`look` tells what the gate is like, whenever the page is read."""
+        self.registry.register(_GateCollector(look))
 
     def valkey(self, up: bool) -> None:
         """The shared server was lost, or is back."""
@@ -214,6 +218,30 @@ class _CacheCollector(Collector):
         yield GaugeMetricFamily("simpul_cache_bytes", "Bytes that they take.", value=state.bytes)
 
 
+class _GateCollector(Collector):
+    """Counts where the gate counts."""
+
+    def __init__(self, look: Callable[[], GateState]) -> None:
+        self._look = look
+
+    def collect(self) -> Iterator[Metric]:
+        state = self._look()
+        limited = CounterMetricFamily("simpul_rate_limited", "Refused: the client's share is spent.", labels=["rank"])
+        yield _by_rank(limited, state.limited)
+        if (load := state.load) is None:
+            return
+        yield _by_rank(CounterMetricFamily("simpul_shed", "Refused: too much to do.", labels=["rank"]), load.shed)
+        yield _by_rank(GaugeMetricFamily("simpul_executing", "Executed now.", labels=["rank"]), load.executing)
+        yield _by_rank(GaugeMetricFamily("simpul_waiting", "Waiting for a place.", labels=["rank"]), load.waiting)
+        yield GaugeMetricFamily("simpul_read_limit", "Queries that are executed at once, at most.", value=load.limit)
+
+
+def _by_rank(family: F, values: Iterable[int]) -> F:
+    for rank, value in zip(Rank, values, strict=True):
+        family.add_metric([rank.name.lower()], value)
+    return family
+
+
 class _Queues(Collector):
     """What waited for each agency when it was last looked at; how old that is, now."""
 
@@ -254,38 +282,3 @@ class MetricsEndpoint:
         else:
             response = Response(self._metrics.page(), headers={"content-type": CONTENT_TYPE_LATEST})
         await response(scope, receive, send)
-
-
-def configure_logs(format: LogFormat, level: LogLevel) -> None:
-    """Sends the program's and its libraries' log lines to stderr, all in one format. Called once, by the command."""
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if format is LogFormat.JSON
-        # Its usual tracebacks print local variables, and those hold what people wrote.
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-    )
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    traceback: list[Any] = [structlog.processors.format_exc_info] if format is LogFormat.JSON else []
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(level.value),
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *traceback, renderer],
-        )
-    )
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level.value.upper())
-    # It logs the whole address of a WebSocket at INFO, and an address may carry what a person typed.
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

@@ -53,7 +53,7 @@ class Terms:
         "only_stream", "plain", "shape", "stream", "type", "viewer",
     )  # fmt: skip
 
-    def __init__(self, given: dict[bytes, bytes], origins: Origins) -> None:
+    def __init__(self, given: dict[bytes, bytes], origins: Origins, always: Headers = ()) -> None:
         self.viewer: Viewer = PUBLIC
         self.authorization: str | None = None
         self.accept = _text(given, b"accept") or ""
@@ -67,7 +67,7 @@ class Terms:
         self.media = self._media or JSON
         self.type = (b"content-type", f"{self.media}; charset=utf-8".encode())
         allowed = origins.headers(_text(given, b"origin"))
-        self.headers: Headers = (VARY, *allowed)
+        self.headers: Headers = (VARY, *always, *allowed)
         self.shape = f"{self.only_stream} {self.media} {self._small} {self._large} {allowed}"
         self.acceptable = self._media is not None and self._large is not None
         self.plain = self.acceptable and is_json(self._kind) and self._packed == IDENTITY
@@ -102,10 +102,15 @@ class Terms:
 
 
 class TermsBook:
-    """Terms by the values of the headers that count. Credentials are never among what is kept."""
+    """Terms by the values of the headers that count. Credentials are never among what is kept.
 
-    def __init__(self, origins: Origins) -> None:
+    Args:
+        always: headers of every answer.
+    """
+
+    def __init__(self, origins: Origins, always: Headers = ()) -> None:
         self._origins = origins
+        self._always = always
         self._kept: dict[tuple[bytes | None, ...], Terms] = {}
 
     def of(self, headers: Sequence[tuple[bytes, bytes]]) -> Terms:
@@ -125,7 +130,7 @@ class TermsBook:
         return terms if authorization is None else terms.showing(authorization.decode("latin-1"))
 
     def _made(self, values: tuple[bytes | None, ...], given: dict[bytes, bytes]) -> Terms:
-        terms = Terms(given, self._origins)
+        terms = Terms(given, self._origins, self._always)
         if sum(len(value or b"") for value in values) <= _LONGEST:
             if len(self._kept) >= _MOST:
                 self._kept.clear()

@@ -26,7 +26,12 @@ SimpulError
 │   ├── CursorExpired
 │   ├── AmbiguousTrackingId
 │   ├── SourceUnavailable    content that only its agency has, and the agency did not answer
-│   └── DeadlinePassed       it would take longer than anybody waits: ask for less
+│   ├── DeadlinePassed       it would take longer than anybody waits: ask for less
+│   ├── CostLimit            more than one answer may take: ask for less
+│   ├── Forbidden            these credentials are not for that
+│   └── Busy                 not now: `retry_after` in seconds
+│       ├── RateExceeded       this client asked for more than its share
+│       └── Overloaded         all of them together did
 └── LedgerError            the hub's own storage
     ├── LedgerUnavailable    the database can't be reached: try again
     ├── MigrationsPending    run `simpul db migrate` first
@@ -37,6 +42,7 @@ SimpulError
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 from typing import Any, ClassVar
 
 from schema.agency import SourceErrorCode
@@ -239,6 +245,46 @@ class DeadlinePassed(QueryError):
     """The answer would have taken longer than the hub works for one question; the work was stopped."""
 
     code = "DEADLINE"
+
+
+class CostLimit(QueryError):
+    """More is asked than one answer may take. `extensions.cost` and `extensions.most` say how much, and the limit."""
+
+    code = "COST_LIMIT"
+
+
+class Forbidden(QueryError):
+    """The viewer is known, and these credentials are not for that."""
+
+    code = "FORBIDDEN"
+
+
+class Busy(QueryError):
+    """Not now.
+
+    Args:
+        retry_after: seconds after which it makes sense to come again; whole ones in `extensions.retryAfterSeconds`.
+    """
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message, retryAfterSeconds=ceil(retry_after))
+        self.retry_after = retry_after
+
+
+class RateExceeded(Busy):
+    """This client asked for more than its share."""
+
+    code = "RATE_LIMITED"
+
+
+class Overloaded(Busy):
+    """All clients together ask for more than the hub can do."""
+
+    code = "OVERLOADED"
+
+
+class ProviderUnavailable(SimpulError):
+    """An identity provider's keys can't be had, so nobody can tell whose tokens are."""
 
 
 class LedgerError(SimpulError):

@@ -8,7 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from schema.clocks import ClockKind
-from schema.complaint import Actor, Complaint
+from schema.complaint import Actor, Complaint, Reporter
 from schema.delivery import DeliveryState
 from schema.links import LinkKind
 from schema.status import ComplaintStatus
@@ -115,8 +115,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         before: the snapshot that was read under the lock; None for a new complaint.
         after: the new snapshot; its `version` is set by the ledger (before's + number of events).
         events: in order; empty when only `synced_at` or derived columns moved.
+        reporter: to be kept apart, encrypted; None unless the agency's file asks for it. Never of an anonymous one.
     """
 
     before: Complaint | None
     after: Complaint
     events: tuple[EventDraft, ...]
+    reporter: Reporter | None = None

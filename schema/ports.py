@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection,
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
 from schema.agency import Agency, SourceErrorCode, SourceReport
-from schema.complaint import Complaint, ComplaintRecord, ContentState, Rejected
+from schema.complaint import Complaint, ComplaintRecord, ContentState, Rejected, Reporter
 from schema.delivery import Delivery, DeliveryFilter, DeliveryPage, DeliveryQueue
 from schema.events import Change, Event, Position
 from schema.links import Link
@@ -28,7 +28,7 @@ from schema.query import (
     Viewer,
     Window,
 )
-from schema.writes import Decide, Intent, Problem, Recorded
+from schema.writes import Action, Decide, Intent, Problem, Recorded
 
 #: Tells the time; aware, UTC. Always passed in, never read from a global.
 Clock = Callable[[], datetime]
@@ -79,6 +79,10 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True):
     head: int = 0
 
 
+#: The id of a complaint, and what of it: SEE_COMPLAINT, SEE_PART or SEE_REPORTER.
+Shown: TypeAlias = tuple[str, Action]
+
+
 class Dependencies(msgspec.Struct, kw_only=True):
     """What the questions put to a snapshot depend on; it grows with them.
 
@@ -89,6 +93,8 @@ class Dependencies(msgspec.Struct, kw_only=True):
     Attributes:
         agencies: slugs; None means all, those that are plugged in later included.
         complaints: by id, the seq of the newest event that touched it.
+        shown: what the viewer is shown that the public is not: of which complaint, and what. An answer does not depend
+            on it, but who is given the answer again is shown it again.
     """
 
     agencies: set[str] | None = msgspec.field(default_factory=set)
@@ -96,6 +102,7 @@ class Dependencies(msgspec.Struct, kw_only=True):
     health: bool = False
     facts: bool = False
     head: bool = False
+    shown: set[Shown] = msgspec.field(default_factory=set)
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -211,6 +218,9 @@ class Snapshot(Protocol):
 
     async def deliveries_by_ids(self, ids: Sequence[str]) -> Mapping[str, Delivery]:
         """Those of the deliveries that exist and that the viewer may see, by id."""
+
+    async def reporters(self, complaints: Sequence[str]) -> Mapping[str, Reporter]:
+        """Who reported these, by id, where that is kept and the viewer may know it (`schema.access.identifies`)."""
 
     async def latest_deliveries(self, complaints: Sequence[str]) -> Mapping[str, Delivery]:
         """The newest delivery of each complaint that has any and that the viewer reported or handles, by its id."""
@@ -339,6 +349,10 @@ class Writer(Protocol):
         """Takes every text, name and place out of complaints. No event's seq, detail or order changes."""
 
 
+class AccessChanged(Exception):
+    """The credentials of whoever follows are no longer valid, or are now for more or less than when he began."""
+
+
 class CaughtUp(msgspec.Struct, eq=False):
     """A follower was told everything there is, and may now be told what comes together with others.
 
@@ -361,10 +375,16 @@ class Feed(Protocol):
         """Every event after `after`, then live. An int is a seq up to which nothing matched (a checkpoint).
 
         Ends when the hub goes down, or when not every event can be told: after a restore, or past what is kept.
+
+        Raises:
+            AccessChanged: nothing more may be told to this viewer.
         """
 
     def follow_sources(self, viewer: Viewer, agencies: Collection[str] | None) -> AsyncIterator[str]:
-        """Slugs of agencies whose source report changed, as it happens. Ends when the hub goes down."""
+        """Slugs of agencies whose source report changed, as it happens.
+
+        Ends when the hub goes down, or the viewer's access changes.
+        """
 
     def revision(self, viewer: Viewer) -> int:
         """Moves when something may have gone out of the viewer's sight: nothing made before is to be kept."""

@@ -34,6 +34,8 @@ class Viewer(msgspec.Struct, frozen=True, kw_only=True):
         complaints: ids of the complaints that a REPORTER's token opens.
         credential: names the credential in the audit and keeps idempotency keys apart: `public`, `key:<id>`,
             `reporter:<hash>`. Never the credential itself.
+        operations: what the credential is for: `read`, `write`, `subscribe`, or names of fields of the graph's roots;
+            None: all that the role may.
     """
 
     role: Role = Role.PUBLIC
@@ -42,6 +44,7 @@ class Viewer(msgspec.Struct, frozen=True, kw_only=True):
     credential: str = "public"
     name: str | None = None
     expires_at: datetime | None = None
+    operations: tuple[str, ...] | None = None
 
 
 #: Whoever shows no credentials.

@@ -34,6 +34,10 @@ class Action(StrEnum):
     DELIVER = "DELIVER"
     CREATE_KEY = "CREATE_KEY"
     REVOKE_KEY = "REVOKE_KEY"
+    #: Somebody was shown what the public is not: a hidden complaint, what only handlers see of another, its reporter.
+    SEE_COMPLAINT = "SEE_COMPLAINT"
+    SEE_PART = "SEE_PART"
+    SEE_REPORTER = "SEE_REPORTER"
 
 
 # ---------------------------------------------------------------- asked

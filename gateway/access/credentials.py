@@ -21,6 +21,8 @@ _TOKEN: Final = re.compile(TOKEN_PREFIX + "[a-z2-7]{52}")
 _BEARER: Final = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 #: Nothing longer is looked at.
 _LONGEST: Final = 512
+#: A token of an identity provider: three parts of BASE64URL. One that is longer belongs to no header.
+_SIGNED: Final = re.compile(r"bearer +([\w-]{1,2000}\.[\w-]{1,6000}\.[\w-]{1,1500}) *", re.IGNORECASE | re.ASCII)
 
 
 class Unauthenticated(Exception):
@@ -58,6 +60,12 @@ def token_hash(token: str) -> str:
 def key_hash(keyring: Keyring, key: str) -> str:
     """How an operator's key is kept: who has the database alone can't even try one."""
     return keyring.digest("api keys", key.encode()).hex()
+
+
+def signed(authorization: str) -> str | None:
+    """The identity provider's token of a header `Authorization`; None if it is something else."""
+    found = _SIGNED.fullmatch(authorization)
+    return found[1] if found else None
 
 
 def bearer(authorization: str) -> str:

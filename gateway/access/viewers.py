@@ -7,7 +7,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from gateway.access.credentials import KEY_PREFIX, Unauthenticated, bearer, key_hash, token_hash
+from msgspec import UNSET
+
+from gateway.access.credentials import KEY_PREFIX, Unauthenticated, bearer, key_hash, signed, token_hash
+from gateway.access.tokens import Tokens
 from gateway.keyring import Keyring
 from gateway.ledger.database import Database
 from gateway.ledger.keys import complaints_of, key_of
@@ -33,15 +36,22 @@ class Viewers:
     Args:
         clock: tells when a credential expires.
         monotonic: tells for how long something was remembered.
+        tokens: makes viewers of an identity provider's tokens; None: there is no provider.
     """
 
     def __init__(
-        self, database: Database, keyring: Keyring, clock: Clock, monotonic: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        keyring: Keyring,
+        clock: Clock,
+        monotonic: Callable[[], float] = time.monotonic,
+        tokens: Tokens | None = None,
     ) -> None:
         self._database = database
         self._keyring = keyring
         self._clock = clock
         self._monotonic = monotonic
+        self._tokens = tokens
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
     async def of(self, authorization: str | None) -> Viewer:
@@ -49,22 +59,33 @@ class Viewers:
 
         Raises:
             Unauthenticated: the credential is nobody's.
-            LedgerError: whose it is can't be found out just now.
+            LedgerError, ProviderUnavailable: whose it is can't be found out just now.
         """
         if authorization is None:
             return PUBLIC
-        credential = bearer(authorization)
+        token = None if self._tokens is None else signed(authorization)
+        credential = bearer(authorization) if token is None else token
         is_key = credential.startswith(KEY_PREFIX)
         # Looked up by its hash: how long that takes tells nothing of the credential.
         hash = key_hash(self._keyring, credential) if is_key else token_hash(credential)
         known = self._known.get(hash)
         if known is None or known.until <= self._monotonic():
             asked_at = self._monotonic()
-            viewer = await (self._operator(hash) if is_key else self._reporter(hash))
+            if token is not None:
+                viewer = await self._holder(token)
+            else:
+                viewer = await (self._operator(hash) if is_key else self._reporter(hash))
             known = self._keep(hash, viewer, asked_at)
         if known.viewer is None or (known.viewer.expires_at is not None and known.viewer.expires_at <= self._clock()):
             raise Unauthenticated
         return known.viewer
+
+    async def _holder(self, token: str) -> Viewer | None:
+        assert self._tokens is not None
+        try:
+            return await self._tokens.viewer(token)
+        except Unauthenticated:
+            return None
 
     async def _operator(self, hash: str) -> Viewer | None:
         key = await key_of(self._database, hash)
@@ -76,6 +97,7 @@ class Viewers:
             credential=f"key:{key.id}",
             name=key.name,
             expires_at=key.expires_at,
+            operations=None if key.operations is UNSET else key.operations,
         )
 
     async def _reporter(self, hash: str) -> Viewer | None:

@@ -12,6 +12,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from gateway.access.credentials import Unauthenticated
+from gateway.access.scopes import READ
 from gateway.attachments.attachments import PATH
 from gateway.attachments.kinds import KINDS
 from gateway.attachments.shelf import Shelf
@@ -50,6 +51,8 @@ class AttachmentEndpoint:
     async def _serve(self, request: Request) -> Response:
         try:
             viewer = await self._viewer_of(request.headers.get("authorization"))
+            if viewer.operations is not None and READ not in viewer.operations:
+                return Response(status_code=403)
             attachment = await self._visible(viewer, request.path_params["id"])
         except Unauthenticated:
             return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})

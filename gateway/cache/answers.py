@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Collection, Hashable
 
 import structlog
 
@@ -15,8 +15,8 @@ from gateway.cache.freshness import Freshness
 from gateway.cache.memory import Memory
 from gateway.cache.shared import SharedAnswers
 from gateway.execution.answer import Answer
-from schema.errors import SimpulError
-from schema.ports import Reader, Versions
+from schema.errors import Busy, SimpulError
+from schema.ports import Reader, Shown, Versions
 from schema.query import Viewer
 
 log = structlog.get_logger(__name__)
@@ -62,6 +62,7 @@ class AnswerCache:
 
     Args:
         memory, shared: where answers are kept; the second is asked when the first has none.
+        saw: told of a viewer who is given a kept answer again, and what it shows him that the public is not shown.
         stale: seconds that an answer may be given on after it was last known to be true, while a new one is made.
         clock: monotonic; wall: seconds since 1970.
     """
@@ -73,6 +74,7 @@ class AnswerCache:
         memory: Memory,
         shared: SharedAnswers | None = None,
         *,
+        saw: Callable[[Viewer, Collection[Shown]], None] = lambda viewer, shown: None,
         stale: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
@@ -83,6 +85,7 @@ class AnswerCache:
         self._reader = reader
         self._freshness = freshness
         self._shared = shared
+        self._saw = saw
         self._stale = stale
         self._clock = clock
         self._wall = wall
@@ -106,18 +109,24 @@ class AnswerCache:
             mark = await self._freshness.look()
         while (entry := self.memory.get(key)) is not None or key in self._flights:
             if entry is not None and (known := self._known(entry, viewer, execute, mark)) is not None:
-                return known
+                return self._again(known, viewer)
             flight = self._flights.get(key)
             if flight is None:
                 break
             brought = await flight.landed()
             if flight.mark == mark and brought is not None:
                 self.looks["joined"] += 1
-                return brought
+                return brought if isinstance(brought, Answer) else self._again(brought, viewer)
             # It began before we asked, and the ledger has moved since: what it brings may be older than what our client
             # already knows. Whatever flies after it began later than we asked.
             mark = await self._freshness.look()
         return await self._fly(key, viewer, execute, Flight(mark))
+
+    def _again(self, entry: Entry, viewer: Viewer) -> Entry:
+        """The entry, given to somebody for whom it was not executed: who executes tells by himself what he reads."""
+        if entry.footing.shown:
+            self._saw(viewer, entry.footing.shown)
+        return entry
 
     def _known(self, entry: Entry, viewer: Viewer, execute: Execute, mark: Hashable) -> Entry | None:
         """The entry, if it may be given under this mark."""
@@ -154,7 +163,14 @@ class AnswerCache:
         flight = self._flights[key] = Flight(mark)
         task = asyncio.create_task(self._fly(key, viewer, execute, flight))
         self._refreshing.add(task)
-        task.add_done_callback(self._refreshing.discard)
+        task.add_done_callback(self._refreshed)
+
+    def _refreshed(self, task: asyncio.Task[Entry | Answer]) -> None:
+        self._refreshing.discard(task)
+        error = None if task.cancelled() else task.exception()
+        # Whoever asked may have no share left to have it made: then somebody else will.
+        if error is not None and not isinstance(error, Busy):
+            log.error("cache.not_refreshed", error=type(error).__name__)
 
     async def _fly(self, key: bytes, viewer: Viewer, execute: Execute, flight: Flight) -> Entry | Answer:
         self._flights[key] = flight
@@ -162,6 +178,8 @@ class AnswerCache:
         try:
             if self._shared is not None or key in self.memory:
                 brought = await self._found(key, viewer, flight.mark)
+                if brought is not None:
+                    self._again(brought, viewer)
             if brought is None:
                 read_at = self._clock()
                 brought = self._kept(key, await execute(), flight.mark, read_at)

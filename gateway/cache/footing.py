@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from schema.ports import Dependencies, Versions
+from schema.ports import Dependencies, Shown, Versions
 
 
 class Footing(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -15,6 +15,7 @@ class Footing(msgspec.Struct, frozen=True, array_like=True, gc=False):
         every: all agencies, those that come later included.
         complaints: by id, the seq of the newest event that touched it.
         health, facts, head: None where the answer does not depend on them.
+        shown: what whoever is given the answer is shown that the public is not.
     """
 
     epoch: str
@@ -25,6 +26,7 @@ class Footing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     health: int | None = None
     facts: int | None = None
     head: int | None = None
+    shown: tuple[Shown, ...] = ()
 
     def holds(self, now: Versions) -> bool:
         """Whether nothing of it changed, single complaints left out: they are asked for by their ids."""
@@ -56,4 +58,5 @@ def footing(dependencies: Dependencies, versions: Versions) -> Footing:
         health=versions.health if dependencies.health else None,
         facts=versions.facts if dependencies.facts else None,
         head=versions.head if dependencies.head else None,
+        shown=tuple(sorted(dependencies.shown)),
     )

@@ -20,8 +20,8 @@ from connectors.contract.suite import outcomes
 from connectors.manifest import Manifest, read_manifest
 from connectors.secrets import Secrets
 from gateway.commands.agency_record import recording_of
+from gateway.logs import configure_logs
 from gateway.settings import LogFormat, LogLevel
-from gateway.telemetry import configure_logs
 from schema.agency import ConnectorTier
 
 console = Console(highlight=False)

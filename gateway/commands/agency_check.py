@@ -18,8 +18,8 @@ from connectors.manifest import Manifest, read_manifest
 from connectors.preview import without_people
 from connectors.registry import connect
 from connectors.secrets import Secrets
+from gateway.logs import configure_logs
 from gateway.settings import LogFormat, LogLevel
-from gateway.telemetry import configure_logs
 from schema.complaint import ComplaintRecord
 from schema.connector import Probe, Sender
 from schema.delivery import DeliveryKind

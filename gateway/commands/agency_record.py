@@ -21,8 +21,8 @@ from connectors.contract.recording import Index, record, recorded
 from connectors.contract.rule import Untried
 from connectors.manifest import Manifest, read_manifest
 from connectors.secrets import Secrets
+from gateway.logs import configure_logs
 from gateway.settings import LogFormat, LogLevel
-from gateway.telemetry import configure_logs
 from schema.errors import ConfigError, SourceError
 
 console = Console(highlight=False)

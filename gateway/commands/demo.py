@@ -13,10 +13,10 @@ from gateway.commands.progress import Harvesting
 from gateway.demo import DEFAULT_DATA, Simulated, agency_files, demo_agencies, simulated_agencies
 from gateway.hub import serve
 from gateway.ledger.migrate import migrate
+from gateway.logs import configure_logs
 from gateway.routing import FILE, load_routing
 from gateway.server import listen, run
 from gateway.settings import LogLevel, Settings, load
-from gateway.telemetry import configure_logs
 from simulators.control import introduce
 
 console = Console(stderr=True)

@@ -12,11 +12,13 @@ import msgspec
 from cyclopts import Parameter
 from rich.console import Console
 
+from gateway.access.scopes import checked_scopes
 from gateway.commands.opened import opened
 from gateway.ledger.database import open_database
 from gateway.ledger.keys import OF_AGENCIES, OF_ALL, Key, all_keys
 from gateway.settings import load
 from schema.errors import ConfigError
+from schema.graph.schema import build
 from schema.query import Role
 
 notes = Console(stderr=True)
@@ -30,6 +32,7 @@ def create(
     name: str,
     role: str,
     agency: Annotated[Sequence[str], Parameter(negative=())] = (),
+    operation: Annotated[Sequence[str], Parameter(negative=())] = (),
     expires: int | None = None,
     json: bool = False,
 ) -> None:
@@ -43,16 +46,20 @@ def create(
         NATIONAL_ADMIN, OVERSIGHT, AGENCY_COORDINATOR, LIAISON_OFFICER or INTEGRATOR.
     agency
         Slug of an agency that it acts for; may be given again. The last three roles need at least one.
+    operation
+        What it is for: `read`, `write`, `subscribe`, or one operation of the graph, as `complaints` or `addFollowUp`;
+        may be given again. Default: all that its role may.
     expires
         Days that it is valid for. Default: until it is revoked.
     json
         One JSON object, for scripts.
     """
-    key, secret = asyncio.run(_create(name, _role(role), agency, expires))
+    scopes = checked_scopes(operation, build()._schema) if operation else None
+    key, secret = asyncio.run(_create(name, _role(role), agency, expires, scopes))
     if json:
         sys.stdout.write(msgspec.json.encode({**msgspec.to_builtins(key), "key": secret}).decode() + "\n")
         return
-    notes.print(f"{key.id}: {key.role.value} {' '.join(key.agencies)}".rstrip(), markup=False, highlight=False)
+    notes.print(f"{key.id}: {' '.join((key.role.value, *_scope(key)))}", markup=False, highlight=False)
     notes.print("the key, shown this once; send it as `Authorization: Bearer …`:", markup=False, highlight=False)
     sys.stdout.write(secret + "\n")
 
@@ -69,9 +76,9 @@ def list_keys(*, json: bool = False) -> None:
     if json:
         sys.stdout.write(msgspec.json.encode(keys).decode() + "\n")
         return
-    sys.stdout.write(_LINE.format("id", "role", "made", "state", "name, agencies").rstrip() + "\n")
+    sys.stdout.write(_LINE.format("id", "role", "made", "state", "name, agencies, operations").rstrip() + "\n")
     for key in keys:
-        named = " ".join((key.name, *(f"[{slug}]" for slug in key.agencies)))
+        named = " ".join((key.name, *_scope(key)))
         line = _LINE.format(key.id, key.role.value, f"{key.created_at:%Y-%m-%d}", _state(key), named)
         sys.stdout.write(line.rstrip() + "\n")
 
@@ -88,12 +95,14 @@ def revoke(id: str) -> None:
     notes.print(f"{key.id} is revoked since {_time(key.revoked_at)}", markup=False, highlight=False)
 
 
-async def _create(name: str, role: Role, agencies: Sequence[str], days: int | None) -> tuple[Key, str]:
+async def _create(
+    name: str, role: Role, agencies: Sequence[str], days: int | None, operations: tuple[str, ...] | None
+) -> tuple[Key, str]:
     if days is not None and not 1 <= days <= _MOST_DAYS:
         raise ConfigError(f"1 to {_MOST_DAYS} days", key="--expires")
     expires_at = None if days is None else _now() + timedelta(days=days)
     async with opened(load(), _now) as ledger:
-        return await ledger.keys.create(name, role, agencies, expires_at)
+        return await ledger.keys.create(name, role, agencies, expires_at, operations)
 
 
 async def _all() -> list[Key]:
@@ -112,6 +121,12 @@ def _role(text: str) -> Role:
     if role not in (*OF_ALL, *OF_AGENCIES):
         raise ConfigError("no key has this role", key="--role", allowed=[r.value for r in (*OF_ALL, *OF_AGENCIES)])
     return role
+
+
+def _scope(key: Key) -> list[str]:
+    """Agencies and operations, for people."""
+    operations = () if key.operations is msgspec.UNSET else key.operations
+    return [*(f"[{slug}]" for slug in key.agencies), *(f"({name})" for name in operations)]
 
 
 def _state(key: Key) -> str:

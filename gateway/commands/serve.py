@@ -11,10 +11,10 @@ from connectors.registry import load_agencies
 from connectors.secrets import Secrets
 from gateway.hub import serve as run_hub
 from gateway.ledger.migrate import migrate as bring_up
+from gateway.logs import configure_logs
 from gateway.routing import load_routing
 from gateway.server import run
 from gateway.settings import load
-from gateway.telemetry import configure_logs
 
 log = structlog.get_logger("simpul")
 

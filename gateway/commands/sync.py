@@ -14,8 +14,8 @@ from connectors.registry import load_agencies
 from connectors.secrets import Secrets
 from gateway.commands.progress import Harvesting
 from gateway.hub import open_agencies, open_ledger
+from gateway.logs import configure_logs
 from gateway.settings import Settings, load
-from gateway.telemetry import configure_logs
 from schema.agency import SourceReport
 from schema.errors import ConfigError
 

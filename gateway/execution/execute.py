@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import AbstractContextManager, AsyncExitStack, aclosing
 from typing import Any, TypeVar, cast
@@ -16,23 +17,28 @@ from graphql.execution import create_source_event_stream, execute_subscription_e
 from graphql.execution.values import VariableValues
 from strawberry.execution import optimized_is_awaitable
 
+from gateway.access.scopes import check_scope
 from gateway.execution.answer import Answer, Ended, Frame, refusal
 from gateway.execution.broadcast import Push
 from gateway.execution.compile import Graph
+from gateway.execution.deadline import SECONDS, LimitedReader, passed
 from gateway.execution.document import Documents, KindNotAllowed, Refused
 from gateway.execution.groups import Group, Groups
 from gateway.execution.masking import shown, shown_exception
+from gateway.execution.named import NamedDocuments
 from gateway.execution.operation import ALL_KINDS, MUTATION, QUERY, Operation, Way
 from gateway.execution.plan import FramePlan, Plan, QueryPlan
 from gateway.execution.planned import Planned
 from gateway.execution.request import GraphQLRequest
 from gateway.execution.run import Aside, Run
+from gateway.guard.limits import LIMITS, QueryLimits
+from schema.errors import DeadlinePassed, Forbidden
 from schema.graph.context import Context
 from schema.graph.fresh import FreshReads
 from schema.graph.live import LiveReads
 from schema.graph.stream import Lagged, cursor_of, made_of, shown_as
 from schema.ports import CaughtUp, Live, Reader, Snapshot
-from schema.query import Role, Viewer
+from schema.query import PUBLIC, Role, Viewer
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +67,11 @@ class Executor:
         on_frame: told of each frame of a subscription that was made, however many are sent it.
         versioned: answers tell their versions; without a cache nobody wants to know.
         live: asks agencies themselves; None: nothing but the ledger is read.
+        introspection: whether the graph describes itself; `__typename` it always tells.
+        suggestions: whether errors say what else could have been meant.
+        limits: of documents and variables, and of what an operation may cost.
+        seconds: that one query may take, or the reading of a mutation.
+        named: documents that may be asked for by name; None: those that clients register.
     """
 
     def __init__(
@@ -74,6 +85,11 @@ class Executor:
         *,
         versioned: bool = True,
         live: Live | None = None,
+        introspection: bool = True,
+        suggestions: bool = True,
+        limits: QueryLimits = LIMITS,
+        seconds: float = SECONDS,
+        named: NamedDocuments | None = None,
     ) -> None:
         self._graph = Graph(graph)
         self._reader = reader
@@ -83,19 +99,30 @@ class Executor:
         self._groups: Groups[Frame] = Groups()
         self._versioned = versioned
         self._live = live
-        self._documents = Documents(self._graph.core, on_look)
+        self._named = named or NamedDocuments()
+        self._suggestions = suggestions
+        self._seconds = seconds
+        self._limits = limits
+        self._documents = Documents(
+            self._graph.core, on_look, limits=limits, introspection=introspection, suggestions=suggestions
+        )
 
-    def prepare(self, request: GraphQLRequest, allowed: Collection[OperationType] = ALL_KINDS) -> Operation:
-        """Parses, picks the operation, validates.
+    def prepare(
+        self, request: GraphQLRequest, viewer: Viewer = PUBLIC, allowed: Collection[OperationType] = ALL_KINDS
+    ) -> Operation:
+        """Parses, picks the operation, says what it costs, validates, and whether the viewer's credentials are for it.
 
         Raises:
-            Refused: the document is not GraphQL or does not fit the graph; or no operation could be picked.
+            Refused: the document is not GraphQL, does not fit the graph or asks for too much; no operation could be
+                picked; or the credentials are not for it.
             KindNotAllowed: its kind is not among `allowed`.
         """
+        request = self._named.whole(request)
         document = self._documents.get(request.query)
         operation = document.operation(request.operation_name)
         if operation.operation not in allowed:
             raise KindNotAllowed(operation.operation)
+        cost = self._documents.cost(document, operation, request.variables)
         try:
             self._documents.validate(request.query, document)
         except Refused:
@@ -103,11 +130,30 @@ class Executor:
         except Exception as error:
             # A rule that stumbles over a strange document is our fault, but this document's end.
             raise Refused([GraphQLError(str(error), original_error=error)]) from error
-        return Operation(operation.operation, document, operation, request)
+        self._named.register(request)
+        if viewer.operations is not None:
+            try:
+                check_scope(viewer.operations, operation.operation, operation.selection_set, document.fragments)
+            except Forbidden as forbidden:
+                raise Refused([GraphQLError(str(forbidden), operation, original_error=forbidden)]) from None
+        return Operation(operation.operation, document, operation, request, cost)
+
+    def trusts(self, operation: Operation) -> bool:
+        """Whether its document is one of the operator's list."""
+        return self._named.trusts(operation.request.query)
 
     async def execute(self, operation: Operation, viewer: Viewer) -> Answer:
         """Runs a query or a mutation. Never raises for what goes wrong in it."""
-        if self._live is None or operation.kind is not QUERY:
+        if operation.kind is not QUERY:
+            return await self._executed(operation, viewer, None)
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._queried(operation, viewer)
+        except TimeoutError:
+            return Answer(errors=[shown_exception(passed(self._seconds))])
+
+    async def _queried(self, operation: Operation, viewer: Viewer) -> Answer:
+        if self._live is None:
             return await self._executed(operation, viewer, None)
         reads = LiveReads(self._live, viewer)
         answer = await self._executed(operation, viewer, reads)
@@ -134,6 +180,9 @@ class Executor:
                 run.context = self._context(viewer, snapshot, reads)
                 raw = await plan.answer(run)
                 versions = await snapshot.versions() if self._versioned else None
+        except DeadlinePassed as late:
+            # To try again what took too long would take too long again.
+            return Answer(errors=[shown_exception(late)])
         except Exception as error:
             stumbled = error
         else:
@@ -228,7 +277,8 @@ class Executor:
     async def _written(self, operation: Operation, viewer: Viewer) -> Answer:
         """Runs a mutation: each of its fields reads what it wrote, so none reads from a snapshot of before."""
         try:
-            return _answer(await self._result(operation, self._make_context(viewer, FreshReads(self._reader, viewer))))
+            reads = FreshReads(LimitedReader(self._reader, self._seconds), viewer)
+            return _answer(await self._result(operation, self._make_context(viewer, reads)))
         except Exception as error:
             return Answer(errors=[shown_exception(error)])
 
@@ -292,6 +342,8 @@ class Executor:
             operation_name=operation.request.operation_name,
             is_awaitable=cast("Any", optimized_is_awaitable),
             operation_extensions=operation.request.extensions,
+            max_coercion_errors=self._limits.errors,
+            hide_suggestions=not self._suggestions,
         )
 
 

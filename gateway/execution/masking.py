@@ -13,6 +13,9 @@ from schema.errors import QueryError
 
 log = structlog.get_logger(__name__)
 
+#: Characters of a message, and places in the document, that are told of one error: both may repeat what was sent.
+_LONGEST, _PLACES = 1_000, 4
+
 #: An error of an answer, ready for JSON.
 Shown = dict[str, Any]
 
@@ -30,9 +33,9 @@ def shown_exception(error: Exception) -> Shown:
 def _shown(error: GraphQLError) -> Shown:
     reference = secrets.token_hex(5)
     cause = _cause(error)
-    entry: Shown = {"message": str(cause) if isinstance(cause, QueryError) else error.message}
+    entry: Shown = {"message": (str(cause) if isinstance(cause, QueryError) else error.message)[:_LONGEST]}
     if error.locations:
-        entry["locations"] = [{"line": each.line, "column": each.column} for each in error.locations]
+        entry["locations"] = [{"line": each.line, "column": each.column} for each in error.locations[:_PLACES]]
     if error.path:
         entry["path"] = error.path
     if isinstance(cause, QueryError):
@@ -42,7 +45,7 @@ def _shown(error: GraphQLError) -> Shown:
     else:
         entry["message"] = "Internal error"
         extensions = {"code": "INTERNAL"}
-        log.error("request.failed", reference=reference, path=error.path, exc_info=cause)
+        log.error("request.failed", reference=reference, exc_info=cause)
     entry["extensions"] = {**extensions, "reference": reference}
     return entry
 

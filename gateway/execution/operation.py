@@ -15,12 +15,17 @@ ALL_KINDS = (QUERY, MUTATION, SUBSCRIPTION)
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """An operation that fits the graph, with what it is to be run with."""
+    """An operation that fits the graph, with what it is to be run with.
+
+    Attributes:
+        cost: at most, as the graph's `@cost` and `@listSize` say: rows times fields.
+    """
 
     kind: OperationType
     document: Document
     node: OperationDefinitionNode
     request: GraphQLRequest
+    cost: int = 1
 
 
 class Way(StrEnum):

@@ -13,9 +13,15 @@ T = TypeVar("T")
 
 
 class GraphQLRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What the GraphQL-over-HTTP specification calls the request parameters. Unknown ones are passed over."""
+    """What the GraphQL-over-HTTP specification calls the request parameters. Unknown ones are passed over.
 
-    query: str
+    Attributes:
+        query: empty where the document is asked for by its name.
+        document_id: its name; or `extensions` say its digest.
+    """
+
+    query: str = ""
+    document_id: str | None = None
     variables: dict[str, Any] | None = None
     operation_name: str | None = None
     extensions: dict[str, Any] | None = None
@@ -32,7 +38,7 @@ def request_of_body(body: bytes) -> GraphQLRequest:
     if body.lstrip()[:1] == b"[":
         raise BadUserInput("Batching is not supported: send one operation in each request.")
     try:
-        return _body.decode(body)
+        return _complete(_body.decode(body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadUserInput(f"The body is not a GraphQL request: {_reason(error)}.") from error
 
@@ -43,14 +49,23 @@ def request_of_address(parameters: Mapping[str, str]) -> GraphQLRequest:
     Raises:
         BadUserInput: `query` is missing, or `variables` or `extensions` is not a JSON object.
     """
-    if not parameters.get("query"):
+    if not parameters.get("query") and "documentId" not in parameters and "extensions" not in parameters:
         raise BadUserInput("The parameter `query` is missing.")
-    return GraphQLRequest(
-        query=parameters["query"],
-        operation_name=parameters.get("operationName") or None,
-        variables=_object(parameters, "variables"),
-        extensions=_object(parameters, "extensions"),
+    return _complete(
+        GraphQLRequest(
+            query=parameters.get("query", ""),
+            document_id=parameters.get("documentId") or None,
+            operation_name=parameters.get("operationName") or None,
+            variables=_object(parameters, "variables"),
+            extensions=_object(parameters, "extensions"),
+        )
     )
+
+
+def _complete(request: GraphQLRequest) -> GraphQLRequest:
+    if not request.query and request.document_id is None and "persistedQuery" not in (request.extensions or {}):
+        raise BadUserInput("The parameter `query` is missing.")
+    return request
 
 
 def _object(parameters: Mapping[str, str], name: str) -> dict[str, Any] | None:

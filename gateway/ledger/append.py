@@ -19,7 +19,7 @@ from gateway.ledger.rows import COLUMNS, clean, complaint_from_row, complaint_va
 from gateway.ledger.search import stems, words
 from gateway.ledger.witness import fingerprint
 from schema.agency import AgencyLevel
-from schema.complaint import Complaint, ContentState, Rejected
+from schema.complaint import Complaint, ContentState, Rejected, Reporter
 from schema.delivery import DeliveryState
 from schema.errors import LedgerCorrupt
 from schema.events import Change, EventDraft, Position
@@ -97,6 +97,8 @@ class Appended:
         self._tally = Tally()
         self._names: dict[str, list[tuple[str, str, str, str]]] = {}
         self._deliveries: dict[str, tuple[int, DeliveryState]] = {}
+        #: Who reported them, by complaint: for `Identities.keep`.
+        self.reporters: dict[str, Reporter] = {}
         #: Complaints that are new, or have a new number, by id.
         self.numbered: dict[str, Complaint] = {}
         #: Whether a complaint was only seen again, or changed without an event.
@@ -125,6 +127,8 @@ class Appended:
             self._touched.append((moment_text(after.synced_at) if after.synced_at else None, after.id))
             self.seen_again = True
             return
+        if change.reporter is not None and not after.is_anonymous and after.content_state is not ContentState.ERASED:
+            self.reporters[after.id] = change.reporter
         for k, draft in enumerate(change.events):
             was_public = not after.is_confidential if k else before is not None and not before.is_confidential
             self._event(draft, after, version + k + 1, was_public)

@@ -31,6 +31,7 @@ from schema.events import Position
 TABLES = (
     "stamps", "events", "complaints", "complaint_search", "assignments", "agencies", "quarantine", "counters", "pushes",
     "deliveries", "sealed", "idempotency", "links", "dismissals", "reporters", "complaint_references", "keys", "audit",
+    "identities", "subjects",
 )  # fmt: skip
 
 _FORMAT = "simpul-ledger-1"

@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 #: Seconds. Whoever waits that long for a list has left, and the work that nobody waits for is stopped.
 DEADLINE = 10.0
+#: Connections for reading.
+READERS = 8
 #: A tuple or an asyncpg Record: `row[0]`, `row[:3]`, `a, b = row`.
 Row: TypeAlias = Any
 
@@ -144,7 +146,9 @@ class Sql:
 
 
 @asynccontextmanager
-async def open_database(url: str | Path, *, readers: int = 8, deadline: float = DEADLINE) -> AsyncIterator[Database]:
+async def open_database(
+    url: str | Path, *, readers: int = READERS, deadline: float = DEADLINE
+) -> AsyncIterator[Database]:
     """Opens a database that `migrate` has made.
 
     Args:

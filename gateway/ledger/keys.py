@@ -26,14 +26,19 @@ from schema.writes import Action
 OF_AGENCIES: Final = (Role.AGENCY_COORDINATOR, Role.LIAISON_OFFICER, Role.INTEGRATOR)
 OF_ALL: Final = (Role.NATIONAL_ADMIN, Role.OVERSIGHT)
 
-_COLUMNS: Final = "id, name, role, agencies, created_at, expires_at, revoked_at"
-_INSERT: Final = f"INSERT INTO keys ({_COLUMNS}, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"  # noqa: S608 - ours
+_COLUMNS: Final = "id, name, role, agencies, created_at, expires_at, revoked_at, operations"
+_INSERT: Final = f"INSERT INTO keys ({_COLUMNS}, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"  # noqa: S608 - ours
 _OPERATOR: Final = "operator"
 _LONGEST_NAME: Final = 200
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of an operator's key. Not the key: nobody has it but its holder."""
+    """What is known of an operator's key. Not the key: nobody has it but its holder.
+
+    Attributes:
+        operations: what it is for, as `Viewer.operations`; unset: all that its role may. (Unset and not None: what is
+            digested of keys that were made before stays as it was.)
+    """
 
     id: str
     name: str
@@ -42,6 +47,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    operations: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
 
     def valid(self, now: datetime) -> bool:
         """Whether it opens anything."""
@@ -58,9 +64,17 @@ class Keys:
         self._clock = clock
 
     async def create(
-        self, name: str, role: Role, agencies: Sequence[str] = (), expires_at: datetime | None = None
+        self,
+        name: str,
+        role: Role,
+        agencies: Sequence[str] = (),
+        expires_at: datetime | None = None,
+        operations: tuple[str, ...] | None = None,
     ) -> tuple[Key, str]:
         """Makes a key. Returns it and its secret, which is nowhere else.
+
+        Args:
+            operations: that it is for, known to the graph; None: all that its role may.
 
         Raises:
             ConfigError: no such key can be made.
@@ -72,6 +86,7 @@ class Keys:
             agencies=_checked_agencies(role, agencies),
             created_at=moment(moment_text(self._clock())),
             expires_at=None if expires_at is None else moment(moment_text(expires_at)),
+            operations=msgspec.UNSET if operations is None else operations,
         )
         secret = new_key()
 
@@ -178,11 +193,12 @@ def _values(key: Key) -> list[object]:
         key.role.value,
         msgspec.json.encode(key.agencies).decode(),
         *(None if each is None else moment_text(each) for each in moments),
+        None if key.operations is msgspec.UNSET else msgspec.json.encode(key.operations).decode(),
     ]
 
 
 def _key(row: Row) -> Key:
-    id, name, role, agencies, created_at, expires_at, revoked_at = row
+    id, name, role, agencies, created_at, expires_at, revoked_at, operations = row
     return Key(
         id=id,
         name=name,
@@ -191,4 +207,5 @@ def _key(row: Row) -> Key:
         created_at=moment(created_at),
         expires_at=None if expires_at is None else moment(expires_at),
         revoked_at=None if revoked_at is None else moment(revoked_at),
+        operations=msgspec.UNSET if operations is None else msgspec.json.decode(operations, type=tuple[str, ...]),
     )

@@ -313,6 +313,8 @@ class KeyRow(Model):
     role = fields.CharField(max_length=24)
     #: Slugs, as JSON.
     agencies = fields.TextField()
+    #: What it may do, as JSON; None: all that its role may.
+    operations = fields.TextField(null=True)
     created_at = fields.CharField(max_length=24)
     expires_at = fields.CharField(max_length=24, null=True)
     revoked_at = fields.CharField(max_length=24, null=True)
@@ -341,3 +343,26 @@ class AuditRow(Model):
 
     class Meta:
         table = "audit"
+
+
+class IdentityRow(Model):
+    """Who reported a complaint, encrypted: kept where the agency's file asks for it, until its purpose ends."""
+
+    id = fields.CharField(max_length=40, primary_key=True)  # of the complaint
+    content = fields.BinaryField()
+    created_at = fields.CharField(max_length=24)
+
+    class Meta:
+        table = "identities"
+
+
+class SubjectRow(Model):
+    """What somebody asked for whose data it is, and what must outlast any harvest: by keyed hashes alone."""
+
+    id = fields.CharField(max_length=64, primary_key=True)
+    #: ERASE or RESTRICT.
+    wish = fields.CharField(max_length=12)
+    created_at = fields.CharField(max_length=24)
+
+    class Meta:
+        table = "subjects"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from gateway.ledger import deliveries, journeys, links, listing, log, statistics, visibility
+from gateway.ledger import deliveries, identities, journeys, links, listing, log, statistics, visibility
 from gateway.ledger.asking import Asking
 from gateway.ledger.database import Database, Row
 from gateway.ledger.filters import agencies_meant
@@ -13,11 +13,11 @@ from gateway.ledger.rows import COLUMNS, clean, complaint_from_row, moment
 from gateway.ledger.state import Remembered
 from gateway.ledger.statement import Statement
 from schema.agency import Agency, SourceReport
-from schema.complaint import Complaint
+from schema.complaint import Complaint, Reporter
 from schema.delivery import Delivery, DeliveryFilter, DeliveryPage, DeliveryQueue
 from schema.events import Event, EventKind, Position
 from schema.links import Link
-from schema.ports import Dependencies, Quarantined, Rows, Versions
+from schema.ports import Dependencies, Quarantined, Rows, Shown, Versions
 from schema.query import (
     ComplaintFilter,
     ComplaintOrder,
@@ -25,11 +25,19 @@ from schema.query import (
     EventFilter,
     EventPage,
     Measure,
+    Role,
     StatisticsBucket,
     StatisticsDimension,
     Viewer,
     Window,
 )
+from schema.writes import Action
+
+#: Told of a viewer, and of what he is shown that the public is not.
+Saw = Callable[[Viewer, Collection[Shown]], None]
+
+#: Opens what is kept of who reported a complaint, by its id.
+Open = Callable[[str, bytes], Reporter | None]
 
 #: Ids that one statement asks for.
 _IDS_AT_ONCE = 512
@@ -41,24 +49,50 @@ _QUARANTINE = (
 
 
 class LedgerReader:
-    """Opens snapshots of one database. See `schema.ports.Reader`."""
+    """Opens snapshots of one database. See `schema.ports.Reader`.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        open: opens what is kept of who reported a complaint, by its id.
+        saw: told, at the end of a snapshot, of what it showed its viewer that the public is not shown.
+    """
+
+    def __init__(
+        self, database: Database, saw: Saw = lambda viewer, shown: None, open: Open = lambda id, content: None
+    ) -> None:
         self._database = database
+        self._open = open
+        self._saw = saw
         self._remembered = Remembered()
 
     def snapshot(self, viewer: Viewer, *, lone: bool = False) -> LedgerSnapshot:
         """One consistent read; the database is not touched before the first question."""
-        return LedgerSnapshot(self._database, viewer, self._remembered, lone=lone)
+        return LedgerSnapshot(self._database, viewer, self._remembered, self._saw, self._open, lone=lone)
 
 
 class LedgerSnapshot(Asking):
     """The ledger at one moment, as one viewer may see it. See `schema.ports.Snapshot`."""
 
-    def __init__(self, database: Database, viewer: Viewer, remembered: Remembered, *, lone: bool = False) -> None:
+    def __init__(
+        self,
+        database: Database,
+        viewer: Viewer,
+        remembered: Remembered,
+        saw: Saw,
+        open: Open,
+        *,
+        lone: bool = False,
+    ) -> None:
         super().__init__(database, remembered, lone=lone)
         self.viewer = viewer
         self.dependencies = Dependencies()
+        self._saw = saw
+        self._open = open
+        self._noted = viewer.role is not Role.PUBLIC and visibility.is_noted(viewer)
+
+    async def __aexit__(self, *_: object) -> None:
+        if self.dependencies.shown:
+            self._saw(self.viewer, self.dependencies.shown)
+        await super().__aexit__()
 
     async def head(self) -> Position:
         self.dependencies.head = True
@@ -97,7 +131,7 @@ class LedgerSnapshot(Asking):
         count: bool = False,
     ) -> Rows:
         self._depends_on_rows(filter.agencies, columns)
-        asked = (*columns, *visibility.hidden_parts(self.viewer, columns))
+        asked = self._asked_of(columns)
         statement = listing.page(filter, order, window, self.viewer, self._dialect, asked)
         found, total = await self._with_count(statement, filter) if count else (await self._ask(statement), None)
         more = len(found) > window.limit
@@ -112,7 +146,7 @@ class LedgerSnapshot(Asking):
 
     async def rows_by_ids(self, ids: Sequence[str], columns: tuple[str, ...]) -> Mapping[str, Sequence[Any]]:
         self._depends_on_rows((), columns)
-        asked = (*columns, *visibility.hidden_parts(self.viewer, columns))
+        asked = self._asked_of(columns)
         found = self._as_seen(await self._by_ids(ids, asked), columns)
         at = len(asked)
         rows = {row[at]: row for row in found}
@@ -126,7 +160,7 @@ class LedgerSnapshot(Asking):
         self, tracking_id: str, agency: str | None, columns: tuple[str, ...]
     ) -> Sequence[Sequence[Any]]:
         self._depends_on_rows(None if agency is None else (agency,), columns)
-        asked = (*columns, *visibility.hidden_parts(self.viewer, columns))
+        asked = self._asked_of(columns)
         found = await self._ask(listing.by_tracking_id(tracking_id, agency, self.viewer, self._dialect, asked))
         return self._as_seen(found, columns)
 
@@ -215,6 +249,15 @@ class LedgerSnapshot(Asking):
         self._depends_on_complaints(complaints, seqs)
         return {row[-2]: deliveries.from_row(row) for row in rows if row[0] is not None}
 
+    async def reporters(self, complaints: Sequence[str]) -> Mapping[str, Reporter]:
+        statement = identities.asked(self.viewer, [clean(id) for id in complaints]) if complaints else None
+        self.dependencies.health = True  # when one goes, no event tells of it
+        rows = await self._ask(statement) if statement is not None else ()
+        found = {id: self._open(id, content) for id, content in rows}
+        if self._noted:
+            self.dependencies.shown.update((id, Action.SEE_REPORTER) for id in found)
+        return {id: reporter for id, reporter in found.items() if reporter is not None}
+
     async def queues(self) -> Mapping[str, DeliveryQueue]:
         self._depends_on_deliveries()
         return {row[0]: deliveries.queue(row) for row in await self._ask(deliveries.QUEUES)}
@@ -283,10 +326,37 @@ class LedgerSnapshot(Asking):
         complaint = complaints.get(event.complaint_id)
         if log.is_withdrawal(row) or complaint is None:
             return event
-        return visibility.event_as_seen(event, complaint, self.viewer)
+        told = visibility.event_as_seen(event, complaint, self.viewer)
+        if told is not None and told.complaint is not None:
+            self._shows(told.complaint)
+        return told
 
     def _complaint(self, row: Row) -> Complaint:
-        return visibility.as_seen(complaint_from_row(row), self.viewer)
+        complaint = visibility.as_seen(complaint_from_row(row), self.viewer)
+        self._shows(complaint)
+        return complaint
+
+    def _asked_of(self, columns: tuple[str, ...]) -> tuple[str, ...]:
+        """The columns, and what is to be known of a row beside them: see `_as_seen`."""
+        return (*columns, *visibility.hidden_parts(self.viewer, columns), *(visibility.NOTED if self._noted else ()))
+
+    def _shows(self, complaint: Complaint) -> None:
+        """Takes down what of a complaint, as it is seen, the public does not see."""
+        if not self._noted:
+            return
+        if complaint.is_confidential:
+            self.dependencies.shown.add((complaint.id, Action.SEE_COMPLAINT))
+        elif any(entry.is_confidential for entry in complaint.follow_ups):
+            self.dependencies.shown.add((complaint.id, Action.SEE_PART))
+
+    def _shows_rows(self, rows: Sequence[Row], columns: tuple[str, ...]) -> None:
+        at = len(columns) + len(visibility.hidden_parts(self.viewer, columns))
+        parts = columns.index("follow_ups") if "follow_ups" in columns else None
+        for row in rows:
+            if not row[at + 1]:
+                self.dependencies.shown.add((row[at], Action.SEE_COMPLAINT))
+            elif parts is not None and visibility.has_confidential(row[parts]):
+                self.dependencies.shown.add((row[at], Action.SEE_PART))
 
     async def _stored(self, ids: Collection[str]) -> dict[str, Complaint]:
         """Visible complaints as they are stored, parts that are not the viewer's included."""
@@ -304,11 +374,13 @@ class LedgerSnapshot(Asking):
 
     def _as_seen(self, rows: Sequence[Row], columns: tuple[str, ...]) -> Sequence[Row]:
         """The rows without the parts that are not this viewer's; `visibility.hidden_parts` stand behind the columns."""
-        if "follow_ups" not in columns or visibility.sees_all(self.viewer):
-            return rows
-        at = columns.index("follow_ups")
-        said = len(columns) if visibility.hidden_parts(self.viewer, columns) else None
-        return [row if said is not None and row[said] else _redacted(row, at) for row in rows]
+        if "follow_ups" in columns and not visibility.sees_all(self.viewer):
+            at = columns.index("follow_ups")
+            said = len(columns) if visibility.hidden_parts(self.viewer, columns) else None
+            rows = [row if said is not None and row[said] else _redacted(row, at) for row in rows]
+        if self._noted:
+            self._shows_rows(rows, columns)
+        return rows
 
     def _depends(self, agencies: Collection[str] | None = None) -> None:
         """Takes down that an answer hangs on these agencies (None: on all)."""

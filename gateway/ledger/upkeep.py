@@ -36,7 +36,7 @@ class Upkeep:
             try:
                 await self.look()
             except LedgerUnavailable as error:  # another hub is writing, or the server is away: it can wait
-                _log.info("upkeep is put off", error=str(error))
+                _log.info("upkeep is put off", error=type(error).__name__)
             await self._sleep(EVERY)
 
     async def look(self) -> bool:

@@ -91,9 +91,18 @@ def hidden_parts(viewer: Viewer, columns: tuple[str, ...]) -> tuple[str, ...]:
     return () if "follow_ups" not in columns or own in (_NOTHING, _EVERYTHING) else (Said(own),)
 
 
+def is_noted(viewer: Viewer) -> bool:
+    """Whether it is taken down what this viewer is shown that the public is not: anybody's but reporters' and ours."""
+    return ":" in viewer.credential and viewer.role is not Role.REPORTER and not has_none(viewer)
+
+
 def has_none(viewer: Viewer) -> bool:
     """Whether no complaint fulfils `mine`."""
     return mine(viewer) == _NOTHING
+
+
+#: Selected for those of whom it is taken down what they are shown: see `is_noted`.
+NOTED = (Said("c.id"), Said("c.public"))
 
 
 def sees_all(viewer: Viewer) -> bool:
@@ -157,10 +166,15 @@ def as_seen(complaint: Complaint, viewer: Viewer) -> Complaint:
     return msgspec.structs.replace(complaint, follow_ups=shown)
 
 
+def has_confidential(text: str) -> bool:
+    """Whether an entry of the column `follow_ups` is only for those whose complaint it is."""
+    # Inside a string the quotation marks would be escaped, so the words stand for a field wherever they are found.
+    return '"is_confidential":true' in text
+
+
 def follow_ups_as_seen(text: str) -> str:
     """The column `follow_ups` without the entries that are only for those whose complaint it is."""
-    # Inside a string the quotation marks would be escaped, so the words stand for a field wherever they are found.
-    if '"is_confidential":true' not in text:
+    if not has_confidential(text):
         return text
     shown = [entry for entry in _follow_ups(text) if not entry.is_confidential]
     return msgspec.json.encode(shown).decode()

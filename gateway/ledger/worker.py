@@ -98,7 +98,7 @@ class Worker:
         if self._ending and error is None and not task.cancelled():
             return
         self.restarts += 1
-        _log.error("ledger writer died and is begun again", error=repr(error), restarts=self.restarts)
+        _log.error("ledger writer died and is begun again", error=type(error).__name__, restarts=self.restarts)
         self._begin()
 
     async def _serve(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import structlog
 from msgspec.structs import replace
 
+from gateway.audit import DONE
 from gateway.failpoints import reached
 from gateway.ledger import outbox
 from gateway.ledger.append import Appended, among, locked_head, snapshots
@@ -18,6 +19,7 @@ from gateway.ledger.arrivals import Arrived, DecideRecords, Told, arrive, keep
 from gateway.ledger.breach import breach
 from gateway.ledger.database import Database, Transaction, WritingConnection
 from gateway.ledger.erasure import correction, emptied
+from gateway.ledger.identities import Identities, forget
 from gateway.ledger.identity import compared, renewed
 from gateway.ledger.pushes import answered, last_push, remember
 from gateway.ledger.registered import Registered, counted, report_of, state_of, store_facts, store_report
@@ -26,6 +28,7 @@ from gateway.ledger.stores import store_changed
 from gateway.ledger.witness import Witness
 from gateway.ledger.worker import Turn, Worker
 from gateway.ledger.writing import AuditLog, Done, Writing, matched
+from gateway.sightings import Sighting
 from schema.agency import Agency, AgencyLevel, SourceReport, SourceState
 from schema.complaint import ContentState, Rejected
 from schema.delivery import Delivery
@@ -49,14 +52,17 @@ class LedgerWriter:
     `decide` runs in the writer's thread on SQLite, in the event loop on PostgreSQL: it must be pure and quick.
     """
 
-    def __init__(self, database: Database, witness: Witness, clock: Clock, audit: AuditLog) -> None:
+    def __init__(
+        self, database: Database, witness: Witness, clock: Clock, audit: AuditLog, identities: Identities | None = None
+    ) -> None:
         self._database = database
         self._witness = witness
         self._clock = clock
         self._worker = Worker(database, self._verify)
         self._audit = audit
         self._registered = Registered()
-        self._writing = Writing(audit, self._registered)
+        self._identities = identities
+        self._writing = Writing(audit, self._registered, identities)
         self._bells: list[Callable[[Position], None]] = []
 
     def on_commit(self, ring: Callable[[Position], None]) -> None:
@@ -148,6 +154,24 @@ class LedgerWriter:
         await self._run(body, turn=Turn.FIRST)
         return problem
 
+    async def saw(self, sightings: Sequence[Sighting]) -> None:
+        """Takes down in the audit what somebody was shown.
+
+        Raises:
+            LedgerError: nothing was taken down.
+        """
+
+        async def body(tx: Transaction) -> _Written:
+            head, _ = await self._head(tx)
+            noted: Any = None
+            for seen in sightings:
+                noted = await self._audit.note(
+                    tx, actor=seen.actor, action=seen.action, outcome=DONE, complaint=seen.complaint, position=head.seq
+                )
+            return _Written(head, noted=noted)
+
+        await self._run(body)
+
     async def claim(self, agency: str, owner: str, now: datetime, lease: float, limit: int) -> Sequence[Delivery]:
         # Most looks find nothing: they need not wait for the writer.
         if not await outbox.any_due(self._database, agency, now):
@@ -192,6 +216,8 @@ class LedgerWriter:
     async def _keep(self, tx: Transaction, arrived: Arrived, report: SourceReport | None = None) -> Appended:
         """Returns the last batch of the transaction."""
         await self._write(tx, arrived.batch, report)
+        if self._identities is not None:
+            await self._identities.keep(tx, arrived.batch.reporters, self._clock())
         await keep(tx, arrived)
         return await matched(tx, arrived.batch, self._registered, self._clock())
 
@@ -284,6 +310,7 @@ class LedgerWriter:
             await batch.write(tx)
             await outbox.store(tx, dead, {each.id: each for each in deliveries}, batch)
             await outbox.unseal(tx, [each.id for each in deliveries])
+            await forget(tx, [complaint.id for complaint, _ in found])
             return _Written(batch.position, batch.fingerprint)
 
         await self._run(body)
@@ -356,10 +383,14 @@ class LedgerWriter:
 
 @asynccontextmanager
 async def open_writer(
-    database: Database, witness: Witness, clock: Clock, audit: AuditLog
+    database: Database, witness: Witness, clock: Clock, audit: AuditLog, identities: Identities | None = None
 ) -> AsyncIterator[LedgerWriter]:
-    """A started writer; on leaving, it finishes what was asked for."""
-    writer = LedgerWriter(database, witness, clock, audit)
+    """A started writer; on leaving, it finishes what was asked for.
+
+    Args:
+        identities: None keeps nobody's.
+    """
+    writer = LedgerWriter(database, witness, clock, audit, identities)
     await writer.start()
     try:
         yield writer

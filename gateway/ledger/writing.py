@@ -11,6 +11,7 @@ from gateway.failpoints import reached
 from gateway.ledger import adoption, idempotency, links, outbox, reporters
 from gateway.ledger.append import Appended, among, snapshots, unstorable
 from gateway.ledger.database import Transaction
+from gateway.ledger.identities import Identities
 from gateway.ledger.registered import Registered
 from gateway.ledger.rows import clean
 from schema.complaint import Complaint
@@ -66,7 +67,8 @@ class Done(NamedTuple):
 class Writing:
     """Carries out intents."""
 
-    def __init__(self, audit: AuditLog, registered: Registered) -> None:
+    def __init__(self, audit: AuditLog, registered: Registered, identities: Identities | None = None) -> None:
+        self._identities = identities
         self._audit = audit
         self._registered = registered
 
@@ -112,6 +114,8 @@ class Writing:
         reached("write.appended")
         silent = await outbox.store(tx, written.deliveries, held.deliveries, batch)
         await outbox.seal(tx, written.sealed)
+        if self._identities is not None:
+            await self._identities.keep(tx, batch.reporters, now)
         reached("write.delivered")
         await links.store(tx, made, batch.seq)
         await links.dismiss(tx, written.dismissed, now)

@@ -6,11 +6,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import orjson
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Scope
 
+from gateway.hygiene import told
 from gateway.negotiation import wants_page
 from gateway.pages.files import File, Files, digest, read
 from gateway.reply import Headers, Reply
@@ -56,12 +58,17 @@ class Site:
 
     Args:
         folder: where the files are; another one in tests.
+        explorer: whether there is one.
+
+    Attributes:
+        graphql: what a person's browser is shown at `/graphql`; None: nothing but answers.
     """
 
-    def __init__(self, folder: Path = _HERE) -> None:
-        explorer = read(folder / "explorer", _guarded(_EXPLORER))
-        self._explorer = explorer
-        self._page = _explorer_page(explorer)
+    def __init__(self, folder: Path = _HERE, *, explorer: bool = True) -> None:
+        self.graphql = self._graphql if explorer else None
+        files = read(folder / "explorer", _guarded(_EXPLORER)) if explorer else {}
+        self._explorer = files
+        self._page = _explorer_page(files)
         dashboard = read(folder / "dashboard", _guarded(_DASHBOARD))
         told = orjson.dumps({"version": digest(version("simpul"), dashboard)})
         self._dashboard = dashboard | {"version.json": File(told, b"application/json", _guarded(_DASHBOARD))}
@@ -76,7 +83,7 @@ class Site:
             Route("/explorer/{name:path}", Files(self._explorer, self._missing), methods=["GET"]),
         ]
 
-    def graphql(self, scope: Scope, headers: Headers) -> Reply:
+    def _graphql(self, scope: Scope, headers: Headers) -> Reply:
         """What a person's browser is shown at `/graphql`.
 
         Args:
@@ -90,7 +97,7 @@ class Site:
     async def not_found(self, request: Request, error: Exception) -> Response:
         """Answers for every address that there is none of."""
         if not wants_page(request.headers.get("accept", "")):
-            return PlainTextResponse("Not Found", 404)
+            return await told(request, HTTPException(404, "Not Found"))
         return Response(_NOT_FOUND, 404, {name.decode(): value.decode() for name, value in self._missing.headers})
 
 
@@ -110,8 +117,6 @@ def _guarded(policy: dict[str, str]) -> Headers:
     directives = "; ".join(f"{name} {sources}" for name, sources in policy.items())
     return [
         (b"content-security-policy", directives.encode()),
-        (b"x-content-type-options", b"nosniff"),
-        (b"referrer-policy", b"no-referrer"),
         (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
         (b"cross-origin-resource-policy", b"same-origin"),
     ]

@@ -16,7 +16,7 @@ from gateway.stream.watch import Watch
 from schema.agency import Agency, SourceReport
 from schema.errors import LedgerError
 from schema.events import Event, Position
-from schema.ports import CaughtUp, Reader
+from schema.ports import AccessChanged, CaughtUp, Reader
 from schema.query import EventFilter, EventPage, Viewer
 
 log = structlog.get_logger(__name__)
@@ -31,12 +31,14 @@ class _Shared:
     """What those who follow share, as long as there are any.
 
     Attributes:
+        ended: the viewer may not see any more what he might when it began.
         works: read the tail, and end everything when the hub goes down.
     """
 
     def __init__(self, tail: Tail) -> None:
         self.tail = tail
         self.followers = 0
+        self.ended = False
         self.works: list[asyncio.Task[None]] = []
 
 
@@ -74,14 +76,15 @@ class LedgerFeed:
     async def _follow(
         self, viewer: Viewer, filter: EventFilter, after: Position, history: object | None = None
     ) -> AsyncGenerator[Event | int | CaughtUp, None]:
-        following, offered = _Following(after.seq, self._clock), -1
-        with self._following(viewer, after.seq) as tail:
-            match = tail.match(filter)
+        following, offered, alone = _Following(after.seq, self._clock), -1, history is None
+        with self._following(viewer, after.seq) as shared:
+            tail = shared.tail
+            match, over = tail.match(filter), partial(self._is_over, shared)
             # The tail may not know yet of an epoch that has just begun.
-            while tail.epoch < after.epoch and not self._closing.is_set():
+            while tail.epoch < after.epoch and not over():
                 await tail.wait(beyond=tail.end)
             history = history or tail.history
-            while tail.epoch == after.epoch and tail.history is history and not self._closing.is_set():
+            while tail.epoch == after.epoch and tail.history is history and not over():
                 page = tail.page(match, following.read, PAGE)
                 if page is None:
                     page = await self._from_ledger(viewer, filter, Position(after.epoch, following.read))
@@ -89,7 +92,7 @@ class LedgerFeed:
                         return
                 revision = tail.revision
                 for event in page.events:
-                    if tail.revision != revision or self._closing.is_set():
+                    if tail.revision != revision or over():
                         break
                     following.told(event.seq)
                     yield event
@@ -109,9 +112,22 @@ class LedgerFeed:
                             following.told(caught_up.seq)
                         continue
                     await tail.wait(beyond=following.read, due=following.due)
+            if shared.ended and alone:
+                # Not in the stead of others: each of them finds it out by himself.
+                raise AccessChanged
 
     def follow_sources(self, viewer: Viewer, agencies: Collection[str] | None) -> AsyncIterator[str]:
-        return self._follow_sources(viewer, self._watch.source_changes(agencies, self._closing.is_set))
+        following: list[_Shared] = []
+        changes = self._watch.source_changes(agencies, lambda: any(map(self._is_over, following)))
+        return self._follow_sources(viewer, changes, following)
+
+    def end(self, viewer: Viewer) -> None:
+        """Ends whatever this viewer follows: what was seen by these credentials is not what may be seen now."""
+        shared = self._shared.pop(viewer, None)
+        if shared is not None:
+            shared.ended = True
+            shared.tail.wake()
+            self._watch.wake()
 
     def revision(self, viewer: Viewer) -> int:
         shared = self._shared.get(viewer)
@@ -120,11 +136,17 @@ class LedgerFeed:
     def facts(self) -> tuple[Mapping[str, Agency] | None, Mapping[str, SourceReport] | None]:
         return self._watch.agencies, self._watch.sources
 
-    async def _follow_sources(self, viewer: Viewer, changes: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
-        with self._following(viewer, self._doorbell.head.seq):
+    async def _follow_sources(
+        self, viewer: Viewer, changes: AsyncGenerator[str, None], following: list[_Shared]
+    ) -> AsyncGenerator[str, None]:
+        with self._following(viewer, self._doorbell.head.seq) as shared:
+            following.append(shared)
             async with aclosing(changes):
                 async for slug in changes:
                     yield slug
+
+    def _is_over(self, shared: _Shared) -> bool:
+        return shared.ended or self._closing.is_set()
 
     async def _from_ledger(self, viewer: Viewer, filter: EventFilter, after: Position) -> EventPage | None:
         """The next page; None when not every event after `after` can be told any more, or not now."""
@@ -139,7 +161,7 @@ class LedgerFeed:
             return None
 
     @contextmanager
-    def _following(self, viewer: Viewer, after: int) -> Iterator[Tail]:
+    def _following(self, viewer: Viewer, after: int) -> Iterator[_Shared]:
         # The tail goes with the last who follows: what nobody reads on would grow old, and tell what is hidden by now.
         shared = self._shared.get(viewer)
         if shared is None:
@@ -148,11 +170,12 @@ class LedgerFeed:
             shared.works = [asyncio.create_task(work) for work in (tail.run(after), self._expect_closing(tail))]
         shared.followers += 1
         try:
-            yield shared.tail
+            yield shared
         finally:
             shared.followers -= 1
             if not shared.followers:
-                del self._shared[viewer]
+                if self._shared.get(viewer) is shared:
+                    del self._shared[viewer]
                 for work in shared.works:
                     work.cancel()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from ipaddress import IPv6Address, ip_address, ip_network
 
+from gateway.guard.client import line_of
 from schema.query import Role, Viewer
 
 #: Operations on one socket; streams, and as many sockets, of one client; and of all together.
@@ -89,17 +89,4 @@ class _Places:
 
 
 def _key(viewer: Viewer, client: str) -> str:
-    return _network(client) if viewer.role is Role.PUBLIC else viewer.credential
-
-
-def _network(client: str) -> str:
-    """One subscriber's line: an IPv4 address, or the /64 that IPv6 gives to every household."""
-    try:
-        address = ip_address(client)
-    except ValueError:
-        return client
-    if not isinstance(address, IPv6Address):
-        return client
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ip_network((address.packed[:8] + bytes(8), 64)))
+    return line_of(client) if viewer.role is Role.PUBLIC else viewer.credential

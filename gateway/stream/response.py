@@ -9,15 +9,16 @@ from contextlib import aclosing
 import structlog
 from starlette.types import Receive, Scope, Send
 
+from gateway.access.standing import Standing, Standings
 from gateway.connection import ABORT, SEND_NOW
 from gateway.execution.answer import Ended, Frame
 from gateway.execution.execute import Executor
 from gateway.execution.operation import Operation
-from gateway.reply import Headers
 from gateway.stream.framing import Framing
 from gateway.stream.limits import StreamLimits, TooManyStreams
 from gateway.stream.patience import Patience, TooSlow, Watchdog
 from gateway.telemetry import Metrics
+from gateway.terms import Terms
 from schema.query import Viewer
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,7 @@ class StreamEndpoint:
     Args:
         closing: set when the hub goes down; every stream then ends, and its client comes again.
         watchdog: ends sends to clients that don't read.
+        standings: looks whether credentials are still good while a stream lasts.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class StreamEndpoint:
         watchdog: Watchdog,
         limits: StreamLimits,
         patience: Patience,
+        standings: Standings,
     ) -> None:
         self.executor = executor
         self.metrics = metrics
@@ -58,33 +61,27 @@ class StreamEndpoint:
         self.watchdog = watchdog
         self.limits = limits
         self.patience = patience
+        self.standings = standings
 
     async def __call__(
-        self,
-        operation: Operation,
-        viewer: Viewer,
-        framing: Framing,
-        headers: Headers,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
+        self, operation: Operation, framing: Framing, terms: Terms, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Sends the response.
 
         Args:
             operation: a subscription.
             framing: how its body is written.
-            headers: to send beside the stream's own.
+            terms: who asks, and what headers go beside the stream's own.
         """
-        all_headers = [(b"content-type", framing.type), *_HEADERS, *headers]
+        viewer, all_headers = terms.viewer, [(b"content-type", framing.type), *_HEADERS, *terms.headers]
         await send({"type": "http.response.start", "status": 200, "headers": all_headers})
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body"})
             return
         address = (scope.get("client") or ("",))[0]
         try:
-            with self.limits.take(viewer, address):
-                await self._stream(StreamBody(self, framing, scope, receive, send), operation, viewer)
+            with self.limits.take(viewer, address), self.standings.held(terms.authorization, viewer) as standing:
+                await self._stream(StreamBody(self, framing, standing, scope, receive, send), operation, viewer)
         except TooManyStreams as full:
             self.metrics.answered(framing.name, "subscription", "refused")
             await send({"type": "http.response.body", "body": framing.opening + framing.busy(full.message)})
@@ -100,9 +97,12 @@ class StreamEndpoint:
 class StreamBody:
     """One stream. Whatever ends it ends the others of its tasks."""
 
-    def __init__(self, hub: StreamEndpoint, framing: Framing, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(
+        self, hub: StreamEndpoint, framing: Framing, standing: Standing, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         self.framing = framing
         self._hub = hub
+        self._standing = standing
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -139,7 +139,8 @@ class StreamBody:
             outcome = ended.answer.outcome
             await self._say(self.framing.next(Frame(ended.answer.json())))
         self._hub.metrics.answered(self.framing.name, "subscription", outcome)
-        goes_on = goes_on or self._hub.closing.is_set()
+        # Whose credentials are void is told so when he comes again.
+        goes_on = goes_on or self._standing.ended or self._hub.closing.is_set()
         await self._say(b"" if goes_on else self.framing.complete, more=False)
 
     def _push(self, frames: Sequence[Frame]) -> bool:

@@ -13,13 +13,15 @@ from graphql import GraphQLError
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from gateway.access.credentials import Recognise, Unauthenticated, nobody
+from gateway.access.credentials import Recognise, Unauthenticated
+from gateway.access.standing import Standing, Standings
 from gateway.cache.entry import Entry
 from gateway.connection import SEND_NOW
 from gateway.door import Door
 from gateway.execution.answer import Answer, Ended, Frame, refusal
 from gateway.execution.document import Refused
 from gateway.execution.execute import Executor
+from gateway.execution.masking import shown_exception
 from gateway.execution.operation import SUBSCRIPTION, Operation
 from gateway.origins import Origins
 from gateway.stream import messages
@@ -27,7 +29,7 @@ from gateway.stream.limits import StreamLimits, TooManyStreams
 from gateway.stream.messages import Complete, ConnectionInit, Message, Ping, Pong, Subscribe
 from gateway.stream.patience import PATIENCE, Patience, TooSlow, Watchdog
 from gateway.telemetry import Metrics
-from schema.errors import SimpulError
+from schema.errors import RateExceeded, SimpulError
 from schema.query import PUBLIC, Viewer
 
 log = structlog.get_logger(__name__)
@@ -57,6 +59,7 @@ class SocketEndpoint:
         closing: set when the hub goes down; every socket then closes with 1012.
         watchdog: ends sends to clients that don't read.
         recognise: says who shows credentials.
+        standings: looks whether they are still good while a stream lasts.
     """
 
     def __init__(
@@ -69,9 +72,12 @@ class SocketEndpoint:
         watchdog: Watchdog,
         limits: StreamLimits,
         patience: Patience = PATIENCE,
-        recognise: Recognise = nobody,
+        *,
+        recognise: Recognise,
+        standings: Standings,
     ) -> None:
         self.recognise = recognise
+        self.standings = standings
         self.executor = executor
         self.door = door
         self.metrics = metrics
@@ -206,7 +212,7 @@ class Connection:
             # To serve the public's view to somebody who believes to be known would be worse than to say so.
             raise Close(4403, "Forbidden") from None
         except SimpulError as error:
-            log.warning("access.unknown", error=repr(error))
+            log.warning("access.unknown", error=type(error).__name__)
             raise Close(1013, "who is asking can't be found out just now, try again") from error
 
     async def _subscribe(self, message: Subscribe, id: str) -> None:
@@ -221,18 +227,25 @@ class Connection:
             return
         viewer = await self._viewer()
         try:
-            operation = self._hub.executor.prepare(message.payload)
+            operation = self._hub.executor.prepare(message.payload, viewer)
         except Refused as refused:
             self._hub.metrics.answered("websocket", "unknown", "refused")
+            self._hub.door.gate.refused(viewer, self._client)
             await self._send(messages.error(id, refusal(refused.errors).errors))
             return
+        if operation.kind is SUBSCRIPTION:
+            try:
+                await self._hub.door.gate.admit(viewer, self._client, operation.cost)
+            except RateExceeded as error:
+                await self._send(messages.error(id, [shown_exception(error)]))
+                return
         work = self._stream if operation.kind is SUBSCRIPTION else self._answer
         self._operations[id] = self._group.create_task(work(operation, id, viewer))
 
     async def _answer(self, operation: Operation, id: str, viewer: Viewer) -> None:
         """Runs one operation. Whatever is wrong with it, its neighbours live on."""
         started = time.perf_counter()
-        answer = await self._hub.door.answer(operation, viewer)
+        answer = await self._hub.door.answer(operation, viewer, self._client)
         body, last = (answer.body, Answer()) if isinstance(answer, Entry) else (answer.json(), answer)
         self._hub.metrics.answered("websocket", operation.kind.value, last.outcome, time.perf_counter() - started)
         if not last.refused:
@@ -242,12 +255,13 @@ class Connection:
     async def _stream(self, operation: Operation, id: str, viewer: Viewer) -> None:
         """Sends frame after frame, then how it ended."""
         head, last, lagged, send_now = messages.next_head(id), Answer(), False, self._send_now
+        standing = Standing()
 
         def push(frames: Sequence[Frame]) -> bool:
             return send_now([head + frame.body + messages.NEXT_END for frame in frames])
 
         try:
-            with self._counted(viewer):
+            with self._counted(viewer), self._hub.standings.held(self._authorization, viewer) as standing:
                 async with aclosing(self._hub.executor.subscribe(operation, viewer, push=push)) as frames:
                     async for frame in frames:
                         lagged = frame.lagged
@@ -261,7 +275,10 @@ class Connection:
         if self._hub.closing.is_set():
             # A client that were told `complete` would not come back.
             return
-        if lagged:
+        if standing.ended:
+            # Void, they close the socket. Good for more or for less now, they may come again.
+            await self._viewer()
+        if lagged or standing.ended:
             raise Close(1012, "resume with your cursor")
         await self._finish(id, last)
 

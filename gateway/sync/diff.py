@@ -112,7 +112,7 @@ def diff(
             return None
         # Nothing that anybody can see moved, so neither may `updated_at`.
         after = msgspec.structs.replace(after, updated_at=before.updated_at)
-    return Change(before=before, after=after, events=events)
+    return Change(before=before, after=after, events=events, reporter=record.reporter)
 
 
 def _latest(records: Iterable[ComplaintRecord]) -> list[ComplaintRecord]:

@@ -56,3 +56,17 @@ def unseal(keyring: Keyring, delivery: str, blob: bytes) -> Sealed:
         return _decode(AESGCM(keyring.key(PURPOSE)).decrypt(blob[:_NONCE], blob[_NONCE:], delivery.encode()))
     except (InvalidTag, ValueError, msgspec.DecodeError) as error:
         raise LedgerCorrupt(f"what is sealed for {delivery} can't be opened") from error
+
+
+def seal_reporter(keyring: Keyring, complaint: str, reporter: Reporter) -> bytes:
+    """What the ledger keeps of who reported a complaint."""
+    return seal(keyring, complaint, Sealed(reporter=reporter))
+
+
+def open_reporter(keyring: Keyring, complaint: str, blob: bytes) -> Reporter | None:
+    """Who reported a complaint.
+
+    Raises:
+        LedgerCorrupt: it was not sealed for this one, or under another key.
+    """
+    return unseal(keyring, complaint, blob).reporter

@@ -64,7 +64,7 @@ def decide(asked: SubmitComplaint, filing: Filing, basis: Basis) -> Decide:
         if filing.unread:
             return InvalidInput(filing.unread)
         complaint = recomputed(basis.rules(filing.routed.agency), _complaint(asked, filing, basis), basis.now)
-        change = Change(before=None, after=complaint, events=(submitted(complaint),))
+        change = Change(before=None, after=complaint, events=(submitted(complaint),), reporter=filing.reporter)
         sent = dispatched(basis, change, DeliveryKind.SUBMIT, [("timeline", 0)], REPORTER, filing.reporter)
         return Written(
             outcome=Outcome(complaint=complaint.id, delivery=sent.delivery.id),

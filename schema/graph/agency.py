@@ -66,7 +66,7 @@ def _message(root: records.SourceProblem, language: InLanguage = Language.ID) ->
     return labels.source_message(root.code, language)
 
 
-@object_type("Why an agency can't be read or written.")
+@object_type("Why an agency can't be read or written.", to=Audience.PUBLIC)
 class SourceError:
     code: SourceErrorCode = field("Kind of failure.")
     message: str = field("One sentence. No address, no secret, no text of the agency's.", _message)
@@ -76,7 +76,8 @@ class SourceError:
 
 @object_type(
     "What the hub knew of one agency when it last tried to read it. "
-    "Written at the end of every attempt, so all fields belong to one moment."
+    "Written at the end of every attempt, so all fields belong to one moment.",
+    to=Audience.PUBLIC,
 )
 class SourceReport:
     agency: Agency = field("Whose source it is.", held_by)
@@ -99,6 +100,7 @@ class QuarantinedRecord:
 
 @object_type(
     "A government body whose complaint system is plugged in (instansi).",
+    to=Audience.PUBLIC,
     of=records.Agency,
     key="id",
 )

@@ -51,6 +51,7 @@ def _delivery(root: writes.DeliveryMoved) -> deliveries.Delivery:
 @object_type(
     "Accepted: durable in the ledger, the audit and the outbox. The agency hears of it later: "
     "see `complaint.delivery`.",
+    to=Audience.PUBLIC,
     of=writes.Submitted,
 )
 class SubmitComplaintSuccess:
@@ -62,33 +63,33 @@ class SubmitComplaintSuccess:
     as_of: str = field(_SEEN, _as_of)
 
 
-@object_type(_DONE, of=writes.FollowedUp)
+@object_type(_DONE, to=Audience.PUBLIC, of=writes.FollowedUp)
 class AddFollowUpSuccess:
     complaint: Complaint = field("As it is now.", _complaint)
     follow_up: FollowUp = field("What was written.")
     as_of: str = field(_SEEN, _as_of)
 
 
-@object_type(_DONE, of=writes.Transferred)
+@object_type(_DONE, to=Audience.PUBLIC, of=writes.Transferred)
 class TransferComplaintSuccess:
     complaint: Complaint = field("The record left behind, now linked FORWARDED_TO `forwardedTo`.", _complaint)
     forwarded_to: Complaint = field("The record at the agency that must act now.", _forwarded_to)
     as_of: str = field(_SEEN, _as_of)
 
 
-@object_type(_DONE, of=writes.Changed)
+@object_type(_DONE, to=Audience.PUBLIC, of=writes.Changed)
 class ChangeStatusSuccess:
     complaint: Complaint = field("As it is now.", _complaint)
     as_of: str = field(_SEEN, _as_of)
 
 
-@object_type(_DONE, of=writes.Changed)
+@object_type(_DONE, to=Audience.PUBLIC, of=writes.Changed)
 class RateResolutionSuccess:
     complaint: Complaint = field("As it is now.", _complaint)
     as_of: str = field(_SEEN, _as_of)
 
 
-@object_type(_DONE, of=writes.Changed)
+@object_type(_DONE, to=Audience.PUBLIC, of=writes.Changed)
 class WithdrawComplaintSuccess:
     complaint: Complaint = field("As it is now.", _complaint)
     as_of: str = field(_SEEN, _as_of)

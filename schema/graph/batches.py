@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from schema.complaint import Complaint
+from schema.complaint import Complaint, Reporter
 from schema.delivery import Delivery
 from schema.links import Link, LinkKind
 from schema.ports import Snapshot
@@ -169,6 +169,8 @@ class Batches:
         self.deliveries: Batch[Delivery | None] = Batch(snapshot.deliveries_by_ids, None)
         #: The newest delivery of each complaint.
         self.latest: Batch[Delivery | None] = Batch(snapshot.latest_deliveries, None)
+        #: Who reported each complaint.
+        self.reporters: Batch[Reporter | None] = Batch(snapshot.reporters, None)
         #: The links of each complaint, oldest first.
         self.links: Batch[Sequence[Joined]] = Batch(self._joined, ())
         #: What each complaint is linked to.

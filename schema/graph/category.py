@@ -8,7 +8,7 @@ from typing import Annotated
 import strawberry
 
 from schema import categories as known
-from schema.graph.directives import field, object_type, sized
+from schema.graph.directives import Audience, field, object_type, sized
 from schema.graph.label import InLanguage
 from schema.graph.node import Node
 from schema.query import Language
@@ -30,7 +30,7 @@ def _children(root: known.Category) -> Sequence[known.Category]:
     return known.children(root.code)
 
 
-@object_type("A topic (kategori), a tree.", of=known.Category)
+@object_type("A topic (kategori), a tree.", to=Audience.PUBLIC, of=known.Category)
 class Category(Node):
     id: strawberry.ID = field("`category_` and the code.", _id)
     code: str = field("Stable, for filters: `infrastruktur`, `infrastruktur.jalan`.")

@@ -171,6 +171,10 @@ def _journey(root: records.Complaint, info: Info) -> steps.Journey | Awaitable[s
     return then(info.context.batches.matters.of(root.id), told)
 
 
+def _reporter(root: records.Complaint, info: Info) -> records.Reporter | Awaitable[records.Reporter | None] | None:
+    return info.context.batches.reporters.of(root.id)
+
+
 def _delivery(
     root: records.Complaint, info: Info
 ) -> deliveries.Delivery | Awaitable[deliveries.Delivery | None] | None:
@@ -181,15 +185,12 @@ def _routed_by(root: records.Complaint) -> records.Routed | None:
     return root.routing
 
 
-def _none(root: records.Complaint, info: Info) -> None:
-    """Nobody's identity is kept any longer than its delivery takes."""
-
-
 @object_type(
     "A report to a public service (laporan), as one agency's system holds it. The same matter in another system is "
     "another Complaint, joined by `links` and `journey`.\n"
     "Confidential complaints exist only for the agencies that handle them, their reporter and oversight: not in rows, "
     "counts, events or errors of others.",
+    to=Audience.PUBLIC,
     of=records.Complaint,
     key="id",
 )
@@ -251,8 +252,9 @@ class Complaint(Node):
     reporter: Reporter | None = field(
         "Null unless the complaint is not anonymous, the agency's file asks for it to be kept, "
         "and the viewer handles it.",
-        _none,
+        _reporter,
         to=Audience.IDENTITY,
+        asking=True,
     )
 
     submitted_at: datetime = field(

@@ -19,7 +19,7 @@ from schema.graph.agency import SourceReport, covered, report_of
 from schema.graph.complaint import Complaint
 from schema.graph.content import shown, shown_all
 from schema.graph.context import Context, Info
-from schema.graph.directives import field, object_type, sized
+from schema.graph.directives import Audience, field, object_type, sized
 from schema.graph.filters import ComplaintFilter, ComplaintOrder, complaint_filter, complaint_order
 from schema.graph.page import After, Before, First, Last, PageInfo, given, page_size
 from schema.graph.selection import selected
@@ -91,13 +91,13 @@ async def _as_of(root: Listing, info: Info) -> str:
     return context.cursors.seal_event(await context.snapshot.stamp(slugs))
 
 
-@object_type("A row and its place in the order.")
+@object_type("A row and its place in the order.", to=Audience.PUBLIC)
 class ComplaintEdge:
     cursor: str = field("For `after` and `before` under the same order. Not an event cursor.", _cursor)
     node: Complaint = field("The complaint.")
 
 
-@object_type("A page of complaints, with the health of the agencies it came from.")
+@object_type("A page of complaints, with the health of the agencies it came from.", to=Audience.PUBLIC)
 class ComplaintConnection:
     edges: list[ComplaintEdge] = field("The rows with their cursors.", _edges)
     nodes: list[Complaint] = field("The rows without their cursors.", _nodes)

@@ -92,16 +92,16 @@ def _total_count(root: Waiting) -> int | None:
     return root.page.total
 
 
-@object_type("A delivery and its place in the queue.")
+@object_type("A delivery and its place in the queue.", to=Audience.PUBLIC)
 class DeliveryEdge:
     cursor: str = field("For `after`.", _cursor)
-    node: Delivery = field("The delivery.", _node)
+    node: Delivery = field("The delivery.", _node, scoped=True)
 
 
-@object_type("A page of deliveries.")
+@object_type("A page of deliveries.", to=Audience.PUBLIC)
 class DeliveryConnection:
     edges: list[DeliveryEdge] = field("The rows with their cursors.", _deliveries)
-    nodes: list[Delivery] = field("The rows without their cursors.", _deliveries)
+    nodes: list[Delivery] = field("The rows without their cursors.", _deliveries, scoped=True)
     page_info: PageInfo = field("Where the page stands.", _page_info)
     total_count: int = field("Exact, over all pages, for this viewer and filter.", _total_count)
 

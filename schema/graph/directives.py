@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import EnumMeta, StrEnum
 from typing import Any, TypeVar, cast, dataclass_transform
 
@@ -11,6 +11,7 @@ from strawberry.federation.schema_directives import Cost, Key, ListSize, Shareab
 from strawberry.schema_directive import Location
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.enum import StrawberryEnumDefinition
+from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
 from schema import access
@@ -25,6 +26,10 @@ T = TypeVar("T")
 _FOR_THE_PUBLIC = "for_the_public"
 #: A resolver that puts a question of its own to the snapshot: see `asks`.
 _ASKS = "asks"
+#: The audience that a resolver answers alone: see `guards`.
+_GUARDS = "guards"
+#: Of a field, in its metadata: see `is_scoped`.
+_SCOPED = "scoped"
 #: Stands for no such answer.
 DEPENDS: Any = object()
 
@@ -110,6 +115,22 @@ def asks(resolver: Callable[..., Any]) -> bool:
     return bool(resolver.__dict__.get(_ASKS))
 
 
+def guards(resolver: Callable[..., Any]) -> Audience | None:
+    """The audience that the resolver answers alone, whichever way a document is executed; None where it asks nobody."""
+    audience: Audience | None = resolver.__dict__.get(_GUARDS)
+    return audience
+
+
+def is_scoped(declared: StrawberryField) -> bool:
+    """Whether a field's value was read as its viewer may see it: see `field`."""
+    return bool(declared.metadata.get(_SCOPED))
+
+
+def audience_of(directives: Iterable[object]) -> Audience | None:
+    """Who may see what these stand on; None where none of them says it."""
+    return next((directive.to for directive in directives if isinstance(directive, Access)), None)
+
+
 def sized(assumed: int, *, by: Sequence[str] = (), fields: Sequence[str] = ()) -> ListSize:
     """How long a list is when its cost is estimated: `assumed`, or what the arguments `by` say."""
     return ListSize(
@@ -131,6 +152,7 @@ def field(
     live: bool = False,
     asking: bool = False,
     public: Any = DEPENDS,
+    scoped: bool = False,
 ) -> Any:
     """A field of the graph. Without a resolver it is the record's attribute of the same name.
 
@@ -142,6 +164,8 @@ def field(
         live: a field of Subscription; the resolver yields its values.
         asking: the resolver puts questions to the snapshot, beside those for agencies and their sources.
         public: what it answers the public, whatever the record: None or an empty list.
+        scoped: the ledger or the desk tells only what this viewer may see, so that it may show types which are not for
+            everyone: see `schema.graph.policy`.
     """
     if to is not None:
         resolver = _guarded(resolver, to)
@@ -155,7 +179,12 @@ def field(
     if size is not None:
         directives.append(size)
     declared: Any = strawberry.field(
-        resolver=cast(Any, resolver), name=name, description=description, directives=directives, is_subscription=live
+        resolver=cast(Any, resolver),
+        name=name,
+        description=description,
+        directives=directives,
+        metadata={_SCOPED: True} if scoped else {},
+        is_subscription=live,
     )
     return declared
 
@@ -167,6 +196,7 @@ def _guarded(resolver: Callable[..., Any] | None, to: Audience) -> Callable[[Any
             return None
         return resolver(root, info) if resolver else getattr(root, info.python_name)
 
+    answer.__dict__[_GUARDS] = to
     return answer
 
 
@@ -174,7 +204,7 @@ def _guarded(resolver: Callable[..., Any] | None, to: Audience) -> Callable[[Any
 def object_type(
     description: str,
     *,
-    to: Audience = Audience.PUBLIC,
+    to: Audience,
     of: Callable[[Any], bool] | type | None = None,
     key: str | None = None,
     shareable: bool = False,
@@ -207,9 +237,5 @@ def _test(of: Callable[[Any], bool] | type) -> Callable[[Any, object], bool]:
 def narrowed(cls: type) -> dict[str, Audience]:
     """The fields of an object type that not everyone may see, as the graph spells them, and who may."""
     definition: StrawberryObjectDefinition = cls.__strawberry_definition__  # type: ignore[attr-defined]  # set by Strawberry
-    return {
-        to_camel_case(field.python_name): directive.to
-        for field in definition.fields
-        for directive in field.directives
-        if isinstance(directive, Access)
-    }
+    audiences = {to_camel_case(field.python_name): audience_of(field.directives) for field in definition.fields}
+    return {name: audience for name, audience in audiences.items() if audience is not None}

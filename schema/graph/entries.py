@@ -17,13 +17,13 @@ from schema.graph.scalars import URL
 from schema.status import ActorRole, ComplaintStatus
 
 
-@object_type("A status in the agency's words.")
+@object_type("A status in the agency's words.", to=Audience.PUBLIC)
 class NativeStatus:
     code: str | None = field("The agency's code for it.")
     label: str = field("The agency's word for it.")
 
 
-@object_type("Where it happened; coordinates 0,0 count as absent.")
+@object_type("Where it happened; coordinates 0,0 count as absent.", to=Audience.PUBLIC)
 class IncidentLocation:
     region_code: str | None = field("Kemendagri code, as deep as known.")
     region: Region | None = field("The region of that code; null for villages, which have no names here.", region_of)
@@ -39,20 +39,20 @@ class Reporter:
     email: str | None = field("E-mail address.")
 
 
-@object_type("An institution as a source system names it; `agency` when it is plugged in here.")
+@object_type("An institution as a source system names it; `agency` when it is plugged in here.", to=Audience.PUBLIC)
 class AgencyReference:
     name: str = field("Its name there.")
     native_id: str | None = field("Its key there.")
     agency: Agency | None = field("The same institution here.", held_by)
 
 
-@object_type("Who did something. Persons are not named.")
+@object_type("Who did something. Persons are not named.", to=Audience.PUBLIC)
 class Actor:
     role: ActorRole = field("Kind of actor.")
     agency: Agency | None = field("The agency acted for.", held_by)
 
 
-@object_type("A handing-over between institutions (disposisi).")
+@object_type("A handing-over between institutions (disposisi).", to=Audience.PUBLIC)
 class Disposition:
     from_agency: AgencyReference | None = field("Who handed it over.")
     to_agency: AgencyReference = field("Who must act now.")
@@ -61,7 +61,7 @@ class Disposition:
     occurred_at: datetime = field("By the agency's clock.")
 
 
-@object_type("One move of the status (riwayat).")
+@object_type("One move of the status (riwayat).", to=Audience.PUBLIC)
 class StatusEvent:
     from_status: ComplaintStatus | None = field("Null for the first.")
     to_status: ComplaintStatus = field("The status from then on.")
@@ -71,7 +71,7 @@ class StatusEvent:
     occurred_at: datetime = field("By the agency's clock.")
 
 
-@object_type("A file (lampiran).", of=records.Attachment)
+@object_type("A file (lampiran).", to=Audience.PUBLIC, of=records.Attachment)
 class Attachment(Node):
     id: strawberry.ID = field("`attachment_` and 26 characters.")
     filename: str | None = field("As it was sent.")
@@ -84,7 +84,7 @@ class Attachment(Node):
     )
 
 
-@object_type("An answer, a question or a reply (tindak lanjut).")
+@object_type("An answer, a question or a reply (tindak lanjut).", to=Audience.PUBLIC)
 class FollowUp:
     kind: FollowUpKind = field("What it is.")
     content: str | None = field("Null when the content is not available: see `Complaint.contentState`.")
@@ -96,7 +96,7 @@ class FollowUp:
     occurred_at: datetime = field("By the agency's clock.")
 
 
-@object_type("The citizen's judgement of how it was solved (penilaian).")
+@object_type("The citizen's judgement of how it was solved (penilaian).", to=Audience.PUBLIC)
 class Rating:
     score: int = field("1 to 5.")
     source: RatingSource = field(
@@ -109,7 +109,8 @@ class Rating:
 
 @object_type(
     "A service-level clock. Counted in working days of the agency's zone, "
-    "Indonesian holidays and cuti bersama left out."
+    "Indonesian holidays and cuti bersama left out.",
+    to=Audience.PUBLIC,
 )
 class SlaClock:
     kind: ClockKind = field("Which limit it watches.")
@@ -123,7 +124,7 @@ class SlaClock:
     breached_at: datetime | None = field("When it ran out.")
 
 
-@object_type("The same matter's key in another system.")
+@object_type("The same matter's key in another system.", to=Audience.PUBLIC)
 class ExternalReference:
     system: str = field("The system's name.")
     id: str = field("The key there.")

@@ -153,12 +153,12 @@ def _delivery(root: facts.Event, info: Info) -> deliveries.Delivery | Awaitable[
     return None if id is None else info.context.batches.deliveries.of(id)
 
 
-@object_type("A complaint is new to the hub.", of=of_kind(EventKind.SUBMITTED))
+@object_type("A complaint is new to the hub.", to=Audience.PUBLIC, of=of_kind(EventKind.SUBMITTED))
 class ComplaintSubmitted(ComplaintEvent):
     pass
 
 
-@object_type("The status moved.", of=of_kind(EventKind.STATUS_CHANGED))
+@object_type("The status moved.", to=Audience.PUBLIC, of=of_kind(EventKind.STATUS_CHANGED))
 class StatusChanged(ComplaintEvent):
     from_status: ComplaintStatus | None = field("The status before.", _from_status)
     to_status: ComplaintStatus = field("The status after.", _to_status)
@@ -166,34 +166,36 @@ class StatusChanged(ComplaintEvent):
     status_reason: str | None = field("Why, as the agency wrote it.", _status_reason)
 
 
-@object_type("Somebody wrote.", of=of_kind(EventKind.FOLLOW_UP_ADDED))
+@object_type("Somebody wrote.", to=Audience.PUBLIC, of=of_kind(EventKind.FOLLOW_UP_ADDED))
 class FollowUpAdded(ComplaintEvent):
     follow_up: FollowUp | None = field("Null when erased since.", _follow_up)
 
 
-@object_type("It changed hands.", of=of_kind(EventKind.TRANSFERRED))
+@object_type("It changed hands.", to=Audience.PUBLIC, of=of_kind(EventKind.TRANSFERRED))
 class ComplaintTransferred(ComplaintEvent):
     disposition: Disposition = field("From whom, to whom.", _disposition)
 
 
-@object_type("Content, category, place, flags or visibility changed.", of=of_kind(EventKind.CORRECTED))
+@object_type(
+    "Content, category, place, flags or visibility changed.", to=Audience.PUBLIC, of=of_kind(EventKind.CORRECTED)
+)
 class ComplaintCorrected(ComplaintEvent):
     changed_fields: list[str] = field(
         "Names of fields of Complaint; not those the viewer may not see.", _changed_fields
     )
 
 
-@object_type("It was joined to another record.", of=of_kind(EventKind.LINKED))
+@object_type("It was joined to another record.", to=Audience.PUBLIC, of=of_kind(EventKind.LINKED))
 class ComplaintLinked(ComplaintEvent):
     link: ComplaintLink | None = field("Null when the viewer may not see the other record.", _link, asking=True)
 
 
-@object_type("It was rated.", of=of_kind(EventKind.RATED))
+@object_type("It was rated.", to=Audience.PUBLIC, of=of_kind(EventKind.RATED))
 class ResolutionRated(ComplaintEvent):
     rating: Rating | None = field("The judgement.", _rating)
 
 
-@object_type("Once per clock.", of=of_kind(EventKind.CLOCK_BREACHED))
+@object_type("Once per clock.", to=Audience.PUBLIC, of=of_kind(EventKind.CLOCK_BREACHED))
 class ClockBreached(ComplaintEvent):
     clock: SlaClock = field("The clock, as it is now.", _clock)
 

@@ -11,7 +11,7 @@ from schema.errors import BadUserInput
 from schema.graph.agency import Agency
 from schema.graph.complaint import Complaint
 from schema.graph.context import Info
-from schema.graph.directives import field, object_type
+from schema.graph.directives import Audience, field, object_type
 from schema.graph.node import MOST_NODES, Found, find_all
 
 Entity = Annotated[
@@ -20,7 +20,7 @@ Entity = Annotated[
 ]
 
 
-@object_type("This subgraph.", name="_Service")
+@object_type("This subgraph.", to=Audience.PUBLIC, name="_Service")
 class Service:
     sdl: str = field("Its schema.")
 

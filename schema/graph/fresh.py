@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from schema.agency import Agency, SourceReport
-from schema.complaint import Complaint
+from schema.complaint import Complaint, Reporter
 from schema.delivery import Delivery, DeliveryFilter, DeliveryPage, DeliveryQueue
 from schema.events import Position
 from schema.links import Link
@@ -114,6 +114,9 @@ class FreshReads:
 
     async def deliveries_by_ids(self, ids: Sequence[str]) -> Mapping[str, Delivery]:
         return await self._ask(lambda now: now.deliveries_by_ids(ids))
+
+    async def reporters(self, complaints: Sequence[str]) -> Mapping[str, Reporter]:
+        return await self._ask(lambda now: now.reporters(complaints))
 
     async def latest_deliveries(self, complaints: Sequence[str]) -> Mapping[str, Delivery]:
         return await self._ask(lambda now: now.latest_deliveries(complaints))

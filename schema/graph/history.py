@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from schema import events as facts
 from schema import query as asked
 from schema.graph.context import Context, Info
-from schema.graph.directives import field, object_type
+from schema.graph.directives import Audience, field, object_type
 from schema.graph.events import ComplaintEvent, cursor_of
 from schema.graph.filters import EventFilter, event_filter
 from schema.graph.page import First, PageInfo, given, page_size
@@ -49,16 +49,16 @@ def _page_info(root: History, info: Info) -> PageInfo:
     )
 
 
-@object_type("An event and its cursor.")
+@object_type("An event and its cursor.", to=Audience.PUBLIC)
 class EventEdge:
     cursor: str = field("Equal to `node.cursor`.", cursor_of)
-    node: ComplaintEvent = field("The event.", _node)
+    node: ComplaintEvent = field("The event.", _node, scoped=True)
 
 
-@object_type("A page of the ledger.")
+@object_type("A page of the ledger.", to=Audience.PUBLIC)
 class EventConnection:
     edges: list[EventEdge] = field("The events with their cursors.", _events)
-    nodes: list[ComplaintEvent] = field("The events; each has its cursor.", _events)
+    nodes: list[ComplaintEvent] = field("The events; each has its cursor.", _events, scoped=True)
     page_info: PageInfo = field(
         "`endCursor` moves past filtered-out events too and is set on an empty page: keep it.", _page_info
     )

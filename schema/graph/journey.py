@@ -6,14 +6,14 @@ from datetime import datetime
 
 from schema.complaint import FollowUpKind
 from schema.graph.agency import Agency, held_by
-from schema.graph.directives import field, object_type, sized
+from schema.graph.directives import Audience, field, object_type, sized
 from schema.graph.entries import Actor, AgencyReference
 from schema.graph.lazy import AComplaint
 from schema.graph.steps import JourneyStepKind
 from schema.status import ComplaintStatus
 
 
-@object_type("One step of a journey.")
+@object_type("One step of a journey.", to=Audience.PUBLIC)
 class JourneyStep:
     kind: JourneyStepKind = field("What happened.")
     occurred_at: datetime = field("By the agency's clock.")
@@ -27,7 +27,7 @@ class JourneyStep:
     note: str | None = field("What was said about the move or the handing-over.")
 
 
-@object_type("The life of one matter over all the systems it went through.")
+@object_type("The life of one matter over all the systems it went through.", to=Audience.PUBLIC)
 class Journey:
     complaints: list[AComplaint] = field(
         "The visible records, in the order they came to be; at most 50.", size=sized(5)

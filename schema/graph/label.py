@@ -8,14 +8,14 @@ from typing import Annotated
 import strawberry
 
 from schema import labels as known
-from schema.graph.directives import field, object_type
+from schema.graph.directives import Audience, field, object_type
 from schema.query import Language
 
 #: The argument of every label and message.
 InLanguage = Annotated[Language, strawberry.argument(description="Of the answer; no header changes it.")]
 
 
-@object_type("An enum value in words.")
+@object_type("An enum value in words.", to=Audience.PUBLIC)
 class EnumLabel:
     enum_name: str = field("Name of the enum in this graph.")
     value: str = field("The value, as answers hold it.")

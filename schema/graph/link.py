@@ -20,7 +20,7 @@ def _complaint(root: Joined | Suggestion, info: Info) -> records.Complaint:
     return shown(root.complaint, info)
 
 
-@object_type("Two records of one matter.")
+@object_type("Two records of one matter.", to=Audience.PUBLIC)
 class ComplaintLink:
     kind: LinkKind = field("Read from this complaint to `complaint`: this one was FORWARDED_TO that one.")
     complaint: AComplaint = field("The other record.", _complaint)
@@ -40,7 +40,7 @@ def _explanation(root: records.Routed, language: InLanguage = Language.ID) -> st
     return told.get(language) or next(iter(told.values()), root.rule)
 
 
-@object_type("How a submitted complaint found its agency.")
+@object_type("How a submitted complaint found its agency.", to=Audience.PUBLIC)
 class Routing:
     agency: Agency = field("Where it was sent.", held_by)
     rule: str = field("Name of the rule in the hub's routing file; `national` for the last door.")

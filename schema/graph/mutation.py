@@ -21,7 +21,7 @@ from schema.graph.answers import (
     WithdrawComplaintPayload,
 )
 from schema.graph.context import Info
-from schema.graph.directives import field, object_type
+from schema.graph.directives import Audience, field, object_type
 from schema.graph.inputs import (
     AddFollowUpInput,
     ChangeStatusInput,
@@ -111,7 +111,8 @@ async def _dismiss(info: Info, input: Annotated[DismissLinkSuggestionInput, _WRI
     "unique per viewer).\n"
     "Same key and same input: the same answer again, nothing done twice. Same key, other input: IdempotencyConflict.\n"
     "Refusals that a client can act on are in the payload union; HTTP 429 and 503 and GraphQL errors mean "
-    '"not accepted, send again with the same key".'
+    '"not accepted, send again with the same key".',
+    to=Audience.PUBLIC,
 )
 class Mutation:
     submit_complaint: SubmitComplaintPayload = field(
@@ -133,14 +134,17 @@ class Mutation:
     )
     withdraw_complaint: WithdrawComplaintPayload = field("By the reporter.", _withdraw, cost=20)
     retry_delivery: RetryDeliveryPayload = field(
-        "By an operator: sends a REJECTED or DEAD delivery again; an UNKNOWN one is looked up first.", _retry, cost=20
+        "By an operator: sends a REJECTED or DEAD delivery again; an UNKNOWN one is looked up first.",
+        _retry,
+        cost=20,
+        scoped=True,
     )
     settle_delivery: SettleDeliveryPayload = field(
-        "By an officer: says what became of a delivery that no machine could finish.", _settle, cost=20
+        "By an officer: says what became of a delivery that no machine could finish.", _settle, cost=20, scoped=True
     )
     link_complaints: LinkComplaintsPayload = field(
-        "By an officer: confirms that two records are one matter, or duplicates.", _link, cost=20
+        "By an officer: confirms that two records are one matter, or duplicates.", _link, cost=20, scoped=True
     )
     dismiss_link_suggestion: DismissLinkSuggestionPayload = field(
-        "By an officer: a suggested duplicate is none.", _dismiss, cost=20
+        "By an officer: a suggested duplicate is none.", _dismiss, cost=20, scoped=True
     )

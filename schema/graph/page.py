@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 import strawberry
 
 from schema.errors import BadUserInput
-from schema.graph.directives import field, object_type
+from schema.graph.directives import Audience, field, object_type
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ Newest = Annotated[int, strawberry.argument(description="How many of the newest;
 MOST_ENTRIES = 500
 
 
-@object_type("Relay page information.", shareable=True)
+@object_type("Relay page information.", to=Audience.PUBLIC, shareable=True)
 class PageInfo:
     has_next_page: bool = field("More follows this page.")
     has_previous_page: bool = field("More precedes this page.")

@@ -11,7 +11,7 @@ from schema import messages, writes
 from schema.delivery import DeliveryState
 from schema.graph.content import shown
 from schema.graph.context import Info
-from schema.graph.directives import field, object_type
+from schema.graph.directives import Audience, field, object_type
 from schema.graph.label import InLanguage
 from schema.graph.lazy import AComplaint
 from schema.query import Language
@@ -47,48 +47,48 @@ class Problem:
     message: str = field("One sentence for the person who wrote.", _message)
 
 
-@object_type("One broken rule.")
+@object_type("One broken rule.", to=Audience.PUBLIC)
 class InputIssue:
     path: list[str] = field('Into `input`: ["attachments", "0", "url"].', _path)
     message: str = field("One sentence for the person who wrote.", _fault)
 
 
-@object_type("The input breaks a rule that types can't say.", of=writes.InvalidInput)
+@object_type("The input breaks a rule that types can't say.", to=Audience.PUBLIC, of=writes.InvalidInput)
 class InvalidInput(Problem):
     issues: list[InputIssue] = field("All that is wrong with it.")
 
 
-@object_type("The key was used with another input.", of=writes.IdempotencyConflict)
+@object_type("The key was used with another input.", to=Audience.PUBLIC, of=writes.IdempotencyConflict)
 class IdempotencyConflict(Problem):
     pass
 
 
-@object_type("The viewer sees the complaint but may not do this.", of=writes.NotPermitted)
+@object_type("The viewer sees the complaint but may not do this.", to=Audience.PUBLIC, of=writes.NotPermitted)
 class NotPermitted(Problem):
     pass
 
 
-@object_type("There is none, or the viewer may not see it.", of=writes.NotFound)
+@object_type("There is none, or the viewer may not see it.", to=Audience.PUBLIC, of=writes.NotFound)
 class NotFound(Problem):
     pass
 
 
-@object_type("Somebody changed it since `expectedVersion`.", of=writes.VersionConflict)
+@object_type("Somebody changed it since `expectedVersion`.", to=Audience.PUBLIC, of=writes.VersionConflict)
 class VersionConflict(Problem):
     current: AComplaint = field("As it is now.", _current)
 
 
-@object_type("The status does not allow it.", of=writes.IllegalStatusMove)
+@object_type("The status does not allow it.", to=Audience.PUBLIC, of=writes.IllegalStatusMove)
 class IllegalStatusMove(Problem):
     from_status: ComplaintStatus | None = field("The status it has.")
     allowed: list[ComplaintStatus] = field("The states it may be moved to.")
 
 
-@object_type("It can't be sent there.", of=writes.IllegalTransfer)
+@object_type("It can't be sent there.", to=Audience.PUBLIC, of=writes.IllegalTransfer)
 class IllegalTransfer(Problem):
     cause: TransferRefusal = field("Why.")
 
 
-@object_type("The delivery is not in a state for that.", of=writes.IllegalDeliveryMove)
+@object_type("The delivery is not in a state for that.", to=Audience.PUBLIC, of=writes.IllegalDeliveryMove)
 class IllegalDeliveryMove(Problem):
     state: DeliveryState = field("The state it is in.")

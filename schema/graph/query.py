@@ -8,7 +8,7 @@ from schema.graph.complaint import Complaint
 from schema.graph.complaints import ComplaintConnection, find_complaint, find_complaints
 from schema.graph.context import Info
 from schema.graph.delivery import DeliveryConnection, find_deliveries
-from schema.graph.directives import field, object_type, sized
+from schema.graph.directives import Audience, field, object_type, sized
 from schema.graph.federation import Entity, Service, find_entities, find_service
 from schema.graph.history import EventConnection, find_events
 from schema.graph.label import EnumLabel, find_labels
@@ -23,7 +23,7 @@ async def _as_of(info: Info) -> str:
     return await head_cursor(info.context)
 
 
-@object_type("What can be asked. All root fields of an operation answer from one snapshot.")
+@object_type("What can be asked. All root fields of an operation answer from one snapshot.", to=Audience.PUBLIC)
 class Query:
     complaint: Complaint | None = field(
         "One complaint, by exactly one of `id` or `trackingId`. Null when there is none or the viewer may not see it: "
@@ -77,8 +77,11 @@ class Query:
         "by the id alone: see Node.",
         find_node,
         cost=2,
+        scoped=True,
     )
-    nodes: list[Node | None] = field("As `node`, in the order asked; at most 100.", find_nodes, cost=2, size=sized(100))
+    nodes: list[Node | None] = field(
+        "As `node`, in the order asked; at most 100.", find_nodes, cost=2, size=sized(100), scoped=True
+    )
     viewer: Viewer = field("Who is asking.", the_viewer)
     labels: list[EnumLabel] = field(
         "Names of all enum values for menus and legends, so that no frontend keeps its own translations.",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from schema.graph.directives import field, object_type
+from schema.graph.directives import Audience, field, object_type
 
 
-@object_type("Writes waiting for one agency.")
+@object_type("Writes waiting for one agency.", to=Audience.PUBLIC)
 class DeliveryQueue:
     waiting: int = field("How many are on their way.")
     oldest_queued_at: datetime | None = field("Null when nothing waits.")

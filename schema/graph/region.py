@@ -10,7 +10,7 @@ import strawberry
 from schema import regions as known
 from schema.agency import Agency
 from schema.complaint import IncidentLocation
-from schema.graph.directives import field, object_type, sized
+from schema.graph.directives import Audience, field, object_type, sized
 from schema.graph.node import Node
 
 
@@ -26,7 +26,7 @@ def _children(root: known.Region) -> Sequence[known.Region]:
     return known.parts(root.code)
 
 
-@object_type("An administrative region (wilayah).", of=known.Region)
+@object_type("An administrative region (wilayah).", to=Audience.PUBLIC, of=known.Region)
 class Region(Node):
     id: strawberry.ID = field("`region_` and the code.", _id)
     code: str = field("Kemendagri: 36, 36.03, 36.03.01.")

@@ -15,6 +15,7 @@ from schema.graph.delivery import Delivery
 from schema.graph.entries import Attachment
 from schema.graph.events import EVENT_TYPES
 from schema.graph.mutation import Mutation
+from schema.graph.policy import declared
 from schema.graph.printing import DESCRIPTION, printed
 from schema.graph.query import Query
 from schema.graph.region import Region
@@ -24,7 +25,11 @@ from schema.graph.subscription import Subscription
 
 @cache
 def build() -> strawberry.federation.Schema:
-    """The executable graph. Operations run with a `Context` as their context value."""
+    """The executable graph. Operations run with a `Context` as their context value.
+
+    Raises:
+        TypeError: something in it does not say who may see it, or says what does not hold: see `policy`.
+    """
     built = strawberry.federation.Schema(
         query=Query,
         mutation=Mutation,
@@ -35,6 +40,7 @@ def build() -> strawberry.federation.Schema:
         federation_version="2.9",
     )
     built._schema.description = DESCRIPTION  # Strawberry has no place for it
+    declared(built._schema)
     return built
 
 

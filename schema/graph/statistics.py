@@ -17,7 +17,7 @@ from schema.errors import BadUserInput
 from schema.graph.agency import Agency, held_by
 from schema.graph.category import Category
 from schema.graph.context import Info
-from schema.graph.directives import field, object_type
+from schema.graph.directives import Audience, field, object_type
 from schema.graph.filters import ComplaintFilter, complaint_filter
 from schema.graph.page import First, page_size
 from schema.graph.region import Region
@@ -41,7 +41,8 @@ def _region(root: asked.StatisticsBucket) -> regions.Region | None:
 
 
 @object_type(
-    'A row of counts. The fields of the asked dimensions are set (null there means "unknown"), the others are null.'
+    'A row of counts. The fields of the asked dimensions are set (null there means "unknown"), the others are null.',
+    to=Audience.PUBLIC,
 )
 class StatisticsBucket:
     agency: Agency | None = field("Agency that holds the records.", held_by)

@@ -17,7 +17,7 @@ from schema.events import Position
 from schema.graph.agency import covered
 from schema.graph.conditions import MOST_VALUES
 from schema.graph.context import Context, Info
-from schema.graph.directives import described, field, object_type
+from schema.graph.directives import Audience, described, field, object_type
 from schema.graph.events import (
     ClockBreached,
     ComplaintCorrected,
@@ -33,7 +33,7 @@ from schema.graph.events import (
 from schema.graph.filters import EventFilter, event_filter
 from schema.graph.page import given
 from schema.graph.positions import GapReason, gap_after
-from schema.ports import CaughtUp, Feed
+from schema.ports import AccessChanged, CaughtUp, Feed
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ class LagReason(StrEnum):
     ACCESS_CHANGED = "ACCESS_CHANGED"
 
 
-@object_type("First frame of every stream.")
+@object_type("First frame of every stream.", to=Audience.PUBLIC)
 class StreamPosition(StreamFrame):
     cursor: str = field("Where the stream starts: the `after` asked for if recovered, else the head.")
     recovered: bool = field(
@@ -65,12 +65,17 @@ class StreamPosition(StreamFrame):
     head: str = field("The newest event when the stream began.")
 
 
-@object_type("Events that the filter or the viewer's rights kept back: moves the cursor on, every 10 s or 500 events.")
+@object_type(
+    "Events that the filter or the viewer's rights kept back: moves the cursor on, every 10 s or 500 events.",
+    to=Audience.PUBLIC,
+)
 class Checkpoint(StreamFrame):
     cursor: str = field("The last event that was kept back.")
 
 
-@object_type("Last frame before the hub ends the stream. Reconnect after `retryAfterSeconds` with `cursor`.")
+@object_type(
+    "Last frame before the hub ends the stream. Reconnect after `retryAfterSeconds` with `cursor`.", to=Audience.PUBLIC
+)
 class Lagged(StreamFrame):
     cursor: str = field("Where to go on.")
     reason: LagReason = field("Why the stream ends.")
@@ -113,7 +118,7 @@ async def follow_events(
     # An empty Last-Event-ID is none; an empty `after` is a cursor that was lost.
     start, position = await _begin(context, context.after or given(after))
     yield position
-    frames, last = feed.follow(context.viewer, wanted, start), start.seq
+    frames, last, reason = feed.follow(context.viewer, wanted, start), start.seq, LagReason.RESTART
     try:
         async for frame in frames:
             if isinstance(frame, CaughtUp):
@@ -123,11 +128,13 @@ async def follow_events(
                 continue
             last = frame if isinstance(frame, int) else frame.seq
             yield shown_as(frame, context)
+    except AccessChanged:
+        reason = LagReason.ACCESS_CHANGED
     finally:
         await _close(frames)
     # Not all at once: who listens shall not come back all at once.
     retry = 1 + secrets.randbelow(MOST_RETRY)
-    yield Lagged(cursor=context.event_cursor(last), reason=LagReason.RESTART, retry_after_seconds=retry)
+    yield Lagged(cursor=context.event_cursor(last), reason=reason, retry_after_seconds=retry)
 
 
 def shown_as(told: facts.Event | int, context: Context) -> facts.Event | Checkpoint:

@@ -8,7 +8,7 @@ from schema import agency as agencies
 from schema import query as asked
 from schema.graph.agency import Agency
 from schema.graph.context import Info
-from schema.graph.directives import field, object_type
+from schema.graph.directives import Audience, field, object_type
 from schema.query import Role
 
 
@@ -17,7 +17,7 @@ async def _agencies(root: asked.Viewer, info: Info) -> list[agencies.Agency]:
     return [known[slug] for slug in root.agencies if slug in known]
 
 
-@object_type("Who is asking, as the hub understood the credentials.")
+@object_type("Who is asking, as the hub understood the credentials.", to=Audience.PUBLIC)
 class Viewer:
     role: Role = field("What the credentials say.")
     agencies: list[Agency] = field("Agencies whose complaints the viewer handles; empty for the public.", _agencies)

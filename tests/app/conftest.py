@@ -13,15 +13,20 @@ import pytest
 import strawberry
 
 from gateway.access.credentials import Recognise, nobody
+from gateway.access.session import Sessions
 from gateway.app import build_app
 from gateway.cache.answers import AnswerCache
 from gateway.cache.memory import Memory
 from gateway.connection import Connection
 from gateway.execution.execute import Executor
 from gateway.fastlane import Lane
+from gateway.guard.client import Proxies
+from gateway.guard.gate import OPEN, Gate
 from gateway.health import Health
+from gateway.hygiene import SAFE
 from gateway.origins import Origins
 from gateway.pages.site import Site
+from gateway.reply import Headers
 from gateway.server import Server, listen
 from gateway.stream.doorbell import Doorbell
 from gateway.stream.limits import StreamLimits
@@ -62,6 +67,11 @@ class Query:
     @strawberry.field
     def numbered(self) -> str | None:
         raise AmbiguousTrackingId("Two agencies use this number.", agencies=["prov-bali", "prov-diy"])
+
+    @strawberry.field
+    async def slow(self, info: strawberry.Info[Any, None], number: int) -> int:
+        await info.context.left.wait()
+        return number
 
     @strawberry.field
     async def snapshot(self, info: strawberry.Info[Any, None]) -> str:
@@ -194,20 +204,27 @@ class Front:
         cached: bool = False,
         site: Site | None = None,
         recognise: Recognise = nobody,
+        gate: Gate = OPEN,
+        proxies: Proxies | None = None,
+        graph: strawberry.Schema | None = None,
+        sessions: Sessions | None = None,
+        get_any: bool = True,
+        safe: Headers = SAFE,
+        **options: Any,
     ) -> None:
         self.ledger = SmallLedger()
         self.metrics = Metrics()
         self.closing = asyncio.Event()
         self.left = asyncio.Event()
         self.watch = Watch(self.ledger, Doorbell(), self.metrics.ledger)
-        graph = strawberry.Schema(Query, Mutation, Subscription)
         self.executor = Executor(
-            graph,
+            graph or strawberry.Schema(Query, Mutation, Subscription),
             self.ledger,
             lambda viewer, snapshot: SimpleNamespace(
                 viewer=viewer, snapshot=snapshot, left=self.left, closing=self.closing
             ),
             lambda hit: self.metrics.document(hit=hit),
+            **options,
         )
         self.cache = AnswerCache(self.ledger, self.ledger, Memory(1_000_000)) if cached else None
         self.app = build_app(
@@ -222,6 +239,11 @@ class Front:
             cache=self.cache,
             site=site,
             recognise=recognise,
+            gate=gate,
+            proxies=proxies,
+            sessions=sessions,
+            get_any=get_any,
+            safe=safe,
         )
 
     async def _pending(self) -> list[str]:

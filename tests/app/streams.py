@@ -14,6 +14,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from gateway.access.credentials import Recognise, nobody
+from gateway.access.standing import Standings
 from gateway.app import build_app
 from gateway.cache.answers import AnswerCache
 from gateway.cache.memory import Memory
@@ -49,12 +51,16 @@ FOLLOW = """subscription Follow($after: String, $filter: EventFilter) {
   }
 }"""
 
-#: How a stream ended: by the hub, or cut off so that the client comes again.
-COMPLETE, CUT = "complete", "cut"
+#: How a stream ended: by the hub, or cut off so that the client comes again; or its credentials are void.
+COMPLETE, CUT, FORBIDDEN = "complete", "cut", "forbidden"
 
 
 class Streams(NamedTuple):
-    """A hub's streams, without and with a server before them."""
+    """A hub's streams, without and with a server before them.
+
+    Attributes:
+        credentials: the header that its clients show; `_replace` gives them some.
+    """
 
     ledger: Ledger
     reader: LedgerReader
@@ -63,6 +69,7 @@ class Streams(NamedTuple):
     metrics: Metrics
     watch: Watch
     server: Server | None
+    credentials: dict[str, str] = {}  # noqa: RUF012 - a NamedTuple's default, never changed
 
     @property
     def address(self) -> str:
@@ -77,8 +84,14 @@ class Streams(NamedTuple):
 
 
 @asynccontextmanager
-async def streaming(ledger: Ledger, *, served: bool = True, tick: float = 0.02) -> AsyncIterator[Streams]:
-    """A hub over an open ledger; `tick` is how often it looks who is due a checkpoint, in seconds."""
+async def streaming(
+    ledger: Ledger, *, served: bool = True, tick: float = 0.02, recognise: Recognise = nobody
+) -> AsyncIterator[Streams]:
+    """A hub over an open ledger.
+
+    Args:
+        tick: how often it looks who is due a checkpoint, and whose credentials are still good, in seconds.
+    """
     reader, doorbell, metrics, closing = LedgerReader(ledger.database), Doorbell(), Metrics(), asyncio.Event()
 
     async def begin_anew(position: Position) -> None:
@@ -108,6 +121,8 @@ async def streaming(ledger: Ledger, *, served: bool = True, tick: float = 0.02) 
         closing=closing,
         background={"watch": watch.run},
         cache=AnswerCache(reader, freshness, Memory(1_000_000)),
+        recognise=recognise,
+        standings=Standings(recognise, feed.end, lambda: datetime.now(UTC), tick),
     )
     started = asyncio.Event()
     server = Server(app, listen("127.0.0.1", 0), closing, lambda _: started.set(), handle_signals=False)
@@ -141,7 +156,7 @@ async def by_websocket(hub: Streams, variables: dict[str, Any], document: str = 
     """graphql-transport-ws."""
     address = hub.address.replace("http", "ws")
     async with connect(address, subprotocols=[Subprotocol("graphql-transport-ws")], proxy=None) as socket:
-        await socket.send('{"type": "connection_init"}')
+        await socket.send(json.dumps({"type": "connection_init", "payload": hub.credentials}))
         await socket.recv()
         payload = {"query": document, "variables": variables}
         await socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": payload}))
@@ -155,9 +170,9 @@ async def by_websocket(hub: Streams, variables: dict[str, Any], document: str = 
                     yield message["payload"]
             yield COMPLETE
         except ConnectionClosed:
-            # Whatever the code, it is one that clients take as: come again.
-            assert socket.close_code in (1012, 1013)
-            yield CUT
+            # These codes clients take as: come again.
+            assert socket.close_code in (1012, 1013, 4403)
+            yield FORBIDDEN if socket.close_code == 4403 else CUT
 
 
 async def by_sse(hub: Streams, variables: dict[str, Any], document: str = FOLLOW) -> Results:
@@ -183,7 +198,7 @@ async def by_event_source(hub: Streams, variables: dict[str, Any], document: str
 
 async def by_multipart(hub: Streams, variables: dict[str, Any], document: str = FOLLOW) -> Results:
     """As Apollo Client asks for it."""
-    headers = {"accept": "multipart/mixed;subscriptionSpec=1.0"}
+    headers = {"accept": "multipart/mixed;subscriptionSpec=1.0", **hub.credentials}
     payload = {"query": document, "variables": variables}
     async with _client() as client, client.stream("POST", hub.address, json=payload, headers=headers) as response:
         rest = b""
@@ -199,7 +214,7 @@ async def by_multipart(hub: Streams, variables: dict[str, Any], document: str = 
 async def _events(
     hub: Streams, variables: dict[str, Any], document: str, headers: dict[str, str] | None = None
 ) -> AsyncGenerator[dict[str, str], None]:
-    headers = {"accept": "text/event-stream", **(headers or {})}
+    headers = {"accept": "text/event-stream", **hub.credentials, **(headers or {})}
     asked = {"query": document, "variables": json.dumps(variables)}
     async with _client() as client, client.stream("GET", hub.address, params=asked, headers=headers) as response:
         assert response.status_code == 200, await response.aread()

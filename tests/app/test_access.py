@@ -31,8 +31,8 @@ class _Doors(NamedTuple):
     viewers: Viewers
     monotonic: list[float]
 
-    async def key(self) -> tuple[Key, dict[str, str]]:
-        key, secret = await self.keys.create("Ani", Role.OVERSIGHT)
+    async def key(self, *operations: str) -> tuple[Key, dict[str, str]]:
+        key, secret = await self.keys.create("Ani", Role.OVERSIGHT, operations=operations or None)
         return key, {"authorization": f"Bearer {secret}"}
 
     async def revoke(self, key: Key) -> None:
@@ -74,6 +74,51 @@ async def test_a_key_is_heeded_and_its_answers_are_its_own(front: Any, doors: _D
         assert f'"whose":"key:{key.id}"' in told.text
         await doors.revoke(key)
         assert (await client.post("/graphql", json=_WHO, headers=headers)).status_code == 401
+
+
+_FOR_ONE = [
+    ("{ who }", True),
+    ("query { a: who ...F } fragment F on Query { ... on Query { __typename who } }", True),
+    ("{ __typename }", True),
+    ("{ who hello }", False),
+    ("{ who a: hello }", False),
+    ("query { who ...F } fragment F on Query { ... on Query { hello } }", False),
+    ("mutation { touch }", False),
+]
+
+
+@pytest.mark.parametrize(("query", "may"), _FOR_ONE)
+async def test_a_key_for_one_operation_opens_no_other(front: Any, doors: _Doors, query: str, may: bool) -> None:
+    _, headers = await doors.key("who", "count")
+    async with (
+        front(cached=True, recognise=doors.viewers.of).served() as server,
+        httpx2.AsyncClient(base_url=server.address, trust_env=False) as client,
+        _socket(server) as socket,
+    ):
+        # Others' answers are in the cache.
+        _, whole = await doors.key()
+        assert "errors" not in (await client.post("/graphql", json={"query": query}, headers=whole)).json()
+        reply = (await client.post("/graphql", json={"query": query}, headers=headers)).json()
+        await _say(socket, type="connection_init", payload=headers)
+        await _hear(socket)
+        await _say(socket, type="subscribe", id="1", payload={"query": query})
+        told = await _hear(socket)
+        assert told["type"] == ("next" if may else "error")
+        for errors in [reply.get("errors", [])] if may else [reply["errors"], told["payload"]]:
+            assert [error["extensions"]["code"] for error in errors] == ([] if may else ["FORBIDDEN"])
+        assert ("data" in reply) is may
+
+
+@pytest.mark.parametrize(("scope", "kinds"), [("read", "query"), ("write", "mutation"), ("subscribe", "subscription")])
+async def test_a_key_for_one_kind_of_operation(front: Any, doors: _Doors, scope: str, kinds: str) -> None:
+    _, headers = await doors.key(scope)
+    async with front(recognise=doors.viewers.of).client() as client:
+        for kind, query in (
+            ("query", "{ hello }"), ("mutation", "mutation { touch }"), ("subscription", "subscription { count }")
+        ):  # fmt: skip
+            accept = {"accept": "text/event-stream"} if kind == "subscription" else {}
+            reply = await client.post("/graphql", json={"query": query}, headers={**headers, **accept})
+            assert ("FORBIDDEN" in reply.text) is (kind != kinds), (kind, reply.text)
 
 
 @pytest.mark.parametrize("media", ["application/json", "application/graphql-response+json", "text/event-stream"])

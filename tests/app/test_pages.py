@@ -90,9 +90,11 @@ async def test_nothing_else_is_served(front: Any, folder: Path, path: str) -> No
     assert len(missing.content) < 500
 
 
-async def test_a_program_is_told_in_plain_text_that_there_is_nothing(front: Any, folder: Path) -> None:
+async def test_a_program_is_told_as_of_any_error_that_there_is_nothing(front: Any, folder: Path) -> None:
     missing = await get(front, "/nothing", Site(folder), accept="application/json")
-    assert (missing.status_code, missing.text) == (404, "Not Found")
+    [error] = missing.json()["errors"]
+    assert (missing.status_code, error["message"]) == (404, "Not Found")
+    assert error["extensions"]["code"] == "NOT_FOUND"
 
 
 @pytest.mark.parametrize(("coding", "unpacked"), [("gzip", gzip.decompress), ("br", brotli.decompress)])
@@ -113,6 +115,8 @@ async def test_files_come_packed_and_are_asked_for_again_by_their_tag(
         again = await client.get("/dashboard/parts/main.js", headers=asking | {"if-none-match": tag})
         plain = await client.get("/dashboard/parts/main.js", headers={"accept-encoding": "identity"})
     assert (again.status_code, again.content) == (304, b"")
+    # It would take the place of the policy that the kept page came with.
+    assert "content-security-policy" not in again.headers
     assert plain.headers["etag"] != tag
 
 

@@ -13,6 +13,7 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
+from gateway.guard.client import Proxies
 from gateway.stream.limits import StreamLimits
 from gateway.stream.patience import Patience
 
@@ -273,7 +274,8 @@ async def test_a_full_hub_asks_to_come_again(front: Any) -> None:
 
 
 async def test_clients_behind_a_proxy_are_told_apart(front: Any) -> None:
-    async with front(limits=StreamLimits(per_client=1)).served() as server, contextlib.AsyncExitStack() as stack:
+    behind = front(limits=StreamLimits(per_client=1), proxies=Proxies(("127.0.0.1",)))
+    async with behind.served() as server, contextlib.AsyncExitStack() as stack:
         for address, expected in (("192.0.2.1", b"next"), ("192.0.2.2", b"next"), ("192.0.2.2", b"retry")):
             headers = EVENT_SOURCE | {"x-forwarded-for": address}
             body = await stack.enter_async_context(asked(server, "subscription { forever }", headers))

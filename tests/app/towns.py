@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from connectors.manifest import Manifest, parse_manifest
 from connectors.secrets import Secrets
 from gateway.app import Hub
-from gateway.hub import build_hub, open_agencies, open_ledger
+from gateway.hub import Ledger, build_hub, open_agencies, open_ledger
 from gateway.ledger.migrate import migrate
 from gateway.server import Server, listen
 from gateway.settings import load
@@ -82,6 +82,15 @@ proses = "IN_FOLLOW_UP"
 """
 
 
+#: What a file adds that asks who reported.
+ASKING = """reporter_name = "pelapor"
+reporter_phone = "hp"
+is_anonymous = "anonim"
+[privacy]
+reporter_identity = true
+[timeline]"""
+
+
 class Town:
     """An agency's complaint system.
 
@@ -90,10 +99,21 @@ class Town:
         rows: its complaints, by number.
         asked: numbers of complaints that it was asked for one by one.
         fault: None, `error` or `hang`.
+        identities: whether its file asks who reported.
     """
 
-    def __init__(self, slug: str, store: str, *, size: int = 3, max_age: float = 60.0, deadline: float = 5.0) -> None:
+    def __init__(
+        self,
+        slug: str,
+        store: str,
+        *,
+        size: int = 3,
+        max_age: float = 60.0,
+        deadline: float = 5.0,
+        identities: bool = False,
+    ) -> None:
         self.slug = slug
+        self.identities = identities
         self.store = store
         self.max_age, self.deadline = max_age, deadline
         self.rows = {str(number): self._row(number) for number in range(1, size + 1)}
@@ -114,6 +134,8 @@ class Town:
         text = FILE.format(
             name=self.slug.upper(), store=self.store, url=url, max_age=self.max_age, deadline=self.deadline
         )
+        if self.identities:
+            text = text.replace("[timeline]", ASKING)
         return parse_manifest(text, slug=self.slug, file=f"{self.slug}.toml")
 
     def _row(self, number: int) -> dict[str, Any]:
@@ -152,20 +174,25 @@ class Town:
 class TownHub:
     """A hub over towns, asked through its front door."""
 
-    def __init__(self, app: Hub, client: httpx2.AsyncClient, agencies: Agencies, urls: Mapping[str, str]) -> None:
+    def __init__(
+        self, app: Hub, client: httpx2.AsyncClient, agencies: Agencies, urls: Mapping[str, str], ledger: Ledger
+    ) -> None:
         self.agencies = agencies
+        self.ledger = ledger
         self._app = app
         self._urls = urls
         self._client = client
 
-    async def post(self, query: str, **variables: Any) -> dict[str, Any]:
+    async def post(self, query: str, token: str | None = None, **variables: Any) -> dict[str, Any]:
         """The whole answer."""
-        answer = await self._client.post("/graphql", json={"query": query, "variables": variables})
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        asked = {"query": query, "variables": variables}
+        answer = await self._client.post("/graphql", json=asked, headers=headers)
         return dict(answer.json())
 
-    async def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+    async def ask(self, query: str, token: str | None = None, **variables: Any) -> dict[str, Any]:
         """The data of an answer without errors."""
-        answer = await self.post(query, **variables)
+        answer = await self.post(query, token, **variables)
         assert "errors" not in answer, answer["errors"]
         return dict(answer["data"])
 
@@ -216,7 +243,7 @@ async def town_hub(folder: Path, *towns: Town, valkey: Valkey | None = None, **s
         app = await build_hub(values, ledger, agencies, Metrics(), asyncio.Event(), valkey)
         transport = httpx2.ASGITransport(app)
         client = await stack.enter_async_context(httpx2.AsyncClient(transport=transport, base_url="http://hub"))
-        hub = TownHub(app, client, agencies, urls)
+        hub = TownHub(app, client, agencies, urls, ledger)
         await hub.plug(*towns)
         await hub.harvest()
         yield hub

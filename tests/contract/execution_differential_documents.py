@@ -28,6 +28,8 @@ from graphql import (
 )
 from hypothesis import strategies as st
 
+from gateway.guard.limits import QueryLimits
+
 T = TypeVar("T")
 
 Composite = GraphQLObjectType | GraphQLInterfaceType | GraphQLUnionType
@@ -40,6 +42,11 @@ _SELDOM = dict.fromkeys(("last", "after", "before", "orderBy"), 5)
 _LIKELY = ("complaints", "complaint", "events", "nodes", "node", "edges")
 
 _SEEDS = st.integers(0, 2**32)
+
+#: What is drawn is stranger than any client's, and is to be executed none the less.
+FAR = QueryLimits(
+    aliases=1_000, directives=1_000, selections=20_000, roots=100, nesting=100, depth=100, pairs=100_000, cost=10**15
+)
 
 
 class Words(NamedTuple):
@@ -260,8 +267,13 @@ def queries(
     draw: Callable[[st.SearchStrategy[Any]], Any], graph: GraphQLSchema, words: Words, directives: bool = True
 ) -> Asked:
     """Queries, most of which fit the graph: response names may still collide over the members of a union."""
+    return query(graph, words, draw(_SEEDS), directives)
+
+
+def query(graph: GraphQLSchema, words: Words, seed: int, directives: bool = True) -> Asked:
+    """The query of a seed; see `queries`."""
     assert graph.query_type
-    author = _Author(graph, words, draw(_SEEDS), directives)
+    author = _Author(graph, words, seed, directives)
     return Asked(author.document("query", graph.query_type, depth=5), author.variables)
 
 

@@ -88,7 +88,7 @@ AGENCIES = (
 _SLUGS = [agency.id for agency in AGENCIES]
 _REGIONS = ("36", "36.03", "36.03.01", "36.03.01.2001", "51.03", "99.99", "51")
 _CATEGORIES = ("agama", "agama.haji-dan-umroh", "infrastruktur.jalan", "nobody.knows")
-_TEXTS = ("Jalan rusak", 'Kata "petik" \\ miring', "é 日本 \u2028\n\t", "", "<b>&amp;</b>", "0" * 300)
+TEXTS = ("Jalan rusak", 'Kata "petik" \\ miring', "é 日本 \u2028\n\t", "", "<b>&amp;</b>", "0" * 300)
 
 
 def diverse(count: int, seed: int = 1) -> list[Complaint]:
@@ -116,7 +116,7 @@ async def diverse_ledger(url: str, witness: Path, complaints: Sequence[Complaint
                     for report in _REPORTS:
                         await writer.report(report)
                     joined = [each for each in complaints if each.agency != "kab-x"][:120]
-                    kept = await writer.write(_intent(joined), _joining_and_delivering)
+                    kept = await writer.write(intent(joined), joining_and_delivering)
                     assert isinstance(kept, Recorded), kept
                     await writer.empty([complaint.id for complaint in complaints if _is_erased(complaint)])
             yield LedgerReader(database)
@@ -127,13 +127,13 @@ async def diverse_ledger(url: str, witness: Path, complaints: Sequence[Complaint
 _NO_DETAIL = EventDetail()
 
 
-def _intent(complaints: Sequence[Complaint]) -> Intent:
+def intent(complaints: Sequence[Complaint]) -> Intent:
     return Intent(
         action=Action.LINK_COMPLAINTS, actor="hub", complaints=tuple(complaint.id for complaint in complaints)
     )
 
 
-def _joining_and_delivering(held: Held) -> Written:
+def joining_and_delivering(held: Held) -> Written:
     """Links of every kind, chains and rings of them, and deliveries in every state."""
     dice, complaints = random.Random(3), list(held.complaints.values())
     links = [_link(dice, complaints) for _ in range(60)]
@@ -257,7 +257,7 @@ class _Dice:
         return tuple(make() for _ in range(self._dice.randrange(most + 1)))
 
     def text(self) -> str:
-        return str(self.one(_TEXTS))
+        return str(self.one(TEXTS))
 
     def moment(self) -> datetime:
         return self._start + timedelta(milliseconds=self._dice.randrange(10**9))

@@ -255,18 +255,21 @@ async def test_an_operators_commands(
     assert made["id"] in listed
     assert made["key"] not in listed
     await said("key", "create", "--name", "Ani", "--role", "public", code=2)
+    await said("key", "create", "--name", "Ani", "--role", "oversight", "--operation", "complaint", code=0)
+    await said("key", "create", "--name", "Ani", "--role", "oversight", "--operation", "komplain", code=2)
+    assert "Ani (complaint)" in await said("key", "list")
     backup = str(tmp_path / "backup")
     await said("db", "backup", backup)
     await said("key", "revoke", made["id"])
     key = (await said("audit", "key")).strip()
-    assert "2 rows checked, 2 signed" in await said("audit", "verify", "--public-key", key)
+    assert "3 rows checked, 3 signed" in await said("audit", "verify", "--public-key", key)
     assert "REVOKE_KEY" in await said("audit", "list", "--since", "2026-01-01")
 
     await said("db", "restore", backup)
     assert "revoked" in await said("key", "list")
-    assert "row 2 tells: an operator put a backup back; row 2 of before: gone" in await said("audit", "verify")
+    assert "row 3 tells: an operator put a backup back; row 3 of before: gone" in await said("audit", "verify")
     async with _opened(database_url, tmp_path) as access:
         await access.execute("UPDATE audit SET outcome = 'NOT_PERMITTED' WHERE seq = 1")
     report = json.loads(await said("audit", "verify", "--json", code=1))
-    assert [(each["seq"], each["fault"]) for each in report["findings"]] == [(1, Fault.ALTERED), (2, Fault.RESTORED)]
+    assert [(each["seq"], each["fault"]) for each in report["findings"]] == [(1, Fault.ALTERED), (3, Fault.RESTORED)]
     await said("audit", "accept", "1", code=2)

@@ -45,7 +45,7 @@ from schema.graph.schema import build
 from schema.links import LinkKind, Suggestion
 from schema.ports import Snapshot
 from schema.query import PUBLIC, ComplaintOrder, Role, RowKey, Viewer
-from tests.contract.execution_differential_documents import Asked, Words, queries
+from tests.contract.execution_differential_documents import FAR, Asked, Words, queries
 from tests.contract.execution_differential_ledger import AGENCIES, START, diverse, diverse_ledger
 
 GRAPH = build()
@@ -129,7 +129,7 @@ class Both:
         self.reader = Faulty(reader, faults)
         self.ways: Counter[Way] = Counter()
         compiled = Faulty(reader, ("complaints", "by_tracking_id")) if columns_only else self.reader
-        self.executor = Executor(GRAPH, compiled, _context, on_way=lambda way: self.ways.update([way]))
+        self.executor = Executor(GRAPH, compiled, _context, on_way=lambda way: self.ways.update([way]), limits=FAR)
 
     async def agree(self, asked: Asked) -> None:
         asked = await self._here(asked)

@@ -24,6 +24,7 @@ from schema.graph.context import Context
 from schema.graph.schema import build
 from schema.ports import Content, Snapshot
 from schema.query import PUBLIC, Viewer
+from tests.contract.execution_differential_documents import FAR
 from tests.contract.execution_differential_ledger import START, diverse, diverse_ledger
 
 GRAPH = build()
@@ -113,8 +114,10 @@ def _whole(type_: Any, depth: int) -> str:
 async def _both(reader: LedgerReader, states: Mapping[str, ContentState], text: str) -> tuple[bytes, Counter[Way]]:
     """The answer, which is the same both ways, and how it was come by the compiled one."""
     ways: Counter[Way] = Counter()
-    compiled = Executor(GRAPH, reader, _context, on_way=lambda way: ways.update([way]), live=Agencies(states))
-    interpreted = Interpreted(GRAPH, reader, _context, live=Agencies(states))
+    compiled = Executor(
+        GRAPH, reader, _context, on_way=lambda way: ways.update([way]), live=Agencies(states), limits=FAR
+    )
+    interpreted = Interpreted(GRAPH, reader, _context, live=Agencies(states), limits=FAR)
     answers = []
     for executor in (compiled, interpreted):
         answer = await executor.execute(executor.prepare(GraphQLRequest(query=text)), PUBLIC)

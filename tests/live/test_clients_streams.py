@@ -283,7 +283,7 @@ async def test_a_browsers_event_source_goes_on_by_itself(
     heard = Heard()
     async with AsyncExitStack() as stack, disturbed(demo, heard, ["EventSource"], disturbances) as (after, urls):
         visit = await stack.enter_async_context(visiting(browser, urls["EventSource"].removesuffix("/graphql")))
-        page = await visit.open("/health/live")
+        page = await visit.open("/dashboard/favicon.svg")
         await page.expose_function("told", lambda frame: heard.frame("EventSource", frame))
         follow = block("js", "eventsource").partition("follow = ")[2].rstrip().removesuffix(";")
         await page.evaluate(

@@ -19,7 +19,7 @@ FOLLOW = """() => new Promise((done) => {
 
 async def test_it_is_told_what_is_wrong_and_does_not_ask_for_ever(demo: Demo, browser: Browser) -> None:
     async with visiting(browser, demo.hub.address) as visit:
-        page = await visit.open("/health/live")
+        page = await visit.open("/dashboard/favicon.svg")
         assert await page.evaluate(FOLLOW) == ["BAD_USER_INPUT", "complete"]
         # It knows of no end: it came again, and was sent away.
         assert sum("nothing" in address for address in visit.requests) == 2

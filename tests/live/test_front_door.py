@@ -21,6 +21,7 @@ WORDS = {
     "way": {"compiled", "repeated", "interpreted"},
     "agency": set(SLUGS),
     "state": {state.value for state in SourceState},
+    "rank": {"write", "read", "bulk"},
     "task": {"watch", "clocks", "agencies", *(f"poll {slug}" for slug in SLUGS)},
 }
 

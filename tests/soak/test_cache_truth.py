@@ -70,9 +70,10 @@ class Client:
         self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
         return self
 
-    async def ask(self, body: bytes) -> bytes:
-        head = b"POST /graphql HTTP/1.1\r\nhost: hub\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
-        self._writer.write(head % len(body) + body)
+    async def ask(self, body: bytes, token: str | None = None) -> bytes:
+        head = b"POST /graphql HTTP/1.1\r\nhost: hub\r\ncontent-type: application/json\r\ncontent-length: %d\r\n%b\r\n"
+        credentials = f"authorization: Bearer {token}\r\n".encode() if token else b""
+        self._writer.write(head % (len(body), credentials) + body)
         answer = await self._reader.readuntil(b"\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 200 "), answer
         length = re.search(rb"content-length: (\d+)", answer)

@@ -14,6 +14,7 @@ from gateway.ledger.rows import COLUMNS, complaint_values
 from schema.agency import Agency, AgencyLevel, SourceReport
 from schema.complaint import (
     Complaint,
+    Reporter,
     complaint_id,
 )
 from schema.delivery import Delivery, DeliveryFilter, DeliveryPage, DeliveryQueue
@@ -226,6 +227,10 @@ class Memory:
     async def deliveries_by_ids(self, ids: Sequence[str]) -> Mapping[str, Delivery]:
         self.asked.append(("deliveries_by_ids", tuple(ids)))
         return {each.id: each for each in self.deliveries_kept if each.id in ids}
+
+    async def reporters(self, complaints: Sequence[str]) -> Mapping[str, Reporter]:
+        self.asked.append(("reporters", tuple(complaints)))
+        return {}
 
     async def latest_deliveries(self, complaints: Sequence[str]) -> Mapping[str, Delivery]:
         self.asked.append(("latest_deliveries", tuple(complaints)))

@@ -10,6 +10,8 @@ from cyclopts import App
 
 from gateway import cli
 from gateway.cli import app
+from gateway.guard.gate import GateState
+from gateway.guard.load import LoadState
 from gateway.settings import PREFIX, Settings
 from gateway.telemetry import CacheState, Metrics
 from schema.agency import SourceErrorCode, SourceState
@@ -38,6 +40,7 @@ def errors(kind: type[QueryError] = QueryError) -> set[str]:
 def metrics() -> list[str]:
     hub = Metrics()
     hub.cache(lambda: CacheState({}, 0, 0))
+    hub.gate(lambda: GateState(LoadState(1, (0, 0, 0), (0, 0, 0), (0, 0, 0)), (0, 0, 0)))
     families = hub.registry.collect()
     names = [f"{each.name}_total" if each.type == "counter" else each.name for each in families]
     return [name for name in names if not name.startswith("process_")]

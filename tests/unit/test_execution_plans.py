@@ -25,6 +25,7 @@ from gateway.execution.operation import Operation, Way
 from gateway.execution.plan import QueryPlan
 from gateway.execution.request import GraphQLRequest
 from gateway.execution.source import Source
+from gateway.guard.limits import QueryLimits
 from schema.agency import SourceReport
 from schema.delivery import Delivery, DeliveryKind
 from schema.events import Event, EventDetail, EventKind
@@ -33,7 +34,7 @@ from schema.graph.schema import build
 from schema.links import Link, LinkKind
 from schema.ports import Snapshot
 from schema.query import PUBLIC, Role, Viewer
-from tests.contract.execution_differential_documents import Asked, Words, subscriptions
+from tests.contract.execution_differential_documents import FAR, Asked, Words, subscriptions
 from tests.contract.execution_differential_ledger import diverse
 from tests.unit.graph_ledger import AGENCIES, CURSORS, NOW, LiveList, Memory, complaint, cursor, event
 
@@ -184,7 +185,7 @@ async def test_choices_of_skip_and_include_are_bounded() -> None:
 
 
 async def test_a_selection_deeper_than_python_goes_is_not_compiled() -> None:
-    asking = Asking(Memory())
+    asking = Asking(Memory(), limits=QueryLimits(nesting=200, depth=200))
     deep = "parent { " * 150 + "id" + " }" * 150
     text = f'{{ region(code: "36.03") {{ {deep} }} }}'
     assert _told(await asking.ask(text)) == await asking.stock(text)
@@ -337,7 +338,7 @@ _WORDS = Words({name: ["prov-bali"] for name in ("agencies", "ids", "regionCode"
 async def test_frames_are_the_same(asked: Asked, viewer: Viewer) -> None:
     assume(not validate(GRAPH._schema, parse(asked.text)))
     frames: list[Event | int] = [*_FRAMES[:20], 200, *_FRAMES[20:40]]
-    asking = Asking(Memory(_ROWS, [event(3)]), LiveList(frames))
+    asking = Asking(Memory(_ROWS, [event(3)]), LiveList(frames), limits=FAR)
     asking.ledger.links_kept, asking.ledger.deliveries_kept = _LINKS, _DELIVERIES
     operation = asking.executor.prepare(GraphQLRequest(query=asked.text, variables=asked.variables))
     told: list[dict[str, Any]] = []

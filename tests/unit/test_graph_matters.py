@@ -134,10 +134,10 @@ _PAGES = {
     "agency { queue { waiting oldestQueuedAt dead } }": ["queues"],
     "routedBy { agency { id } rule explanation english: explanation(language: EN) }": [],
     "nextStatuses": [],
-    "reporter { name } followUps { content }": [],
+    "reporter { name } followUps { content }": ["reporters"],
     "linkSuggestions { kind score complaint { id links { kind } } }": ["links", "by_ids"],
 }
-_NARROWED = {"delivery": Audience.REPORTER, "linkSuggestions": Audience.HANDLER}
+_NARROWED = {"delivery": Audience.REPORTER, "linkSuggestions": Audience.HANDLER, "reporter": Audience.IDENTITY}
 
 
 @pytest.mark.parametrize("viewer", VIEWERS, ids=lambda viewer: viewer.role)

@@ -57,13 +57,13 @@ def test_every_object_type_says_who_may_see_it(type_: GraphQLObjectType) -> None
     assert [directive.to for directive in definition.directives if isinstance(directive, Access)]
 
 
-@object_type("A type of this test's own.")
+@object_type("A type of this test's own.", to=Audience.PUBLIC)
 class Note:
     open: str = field("For everyone.", to=Audience.PUBLIC)
     secret: str | None = field("For officers.", to=Audience.HANDLER)
 
 
-@object_type("The root of this test's own graph.")
+@object_type("The root of this test's own graph.", to=Audience.PUBLIC)
 class Desk:
     note: Note = field("A note.", lambda: SimpleNamespace(open="seen", secret="unseen"))
 
