@@ -44,7 +44,7 @@ check: install ## formatting, lint, types, layers, Dockerfile, lock file
 	@! grep -nE 'https?://' requirements*.lock
 
 test: install ## every test but the full-size ones
-	$(BIN)/pytest -n 3 --dist loadfile -m "not soak" $(ARGS)
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not soak" $(ARGS)
 
 soak: install ## full-size proofs: minutes, not seconds
 	$(BIN)/pytest -m soak -s $(ARGS)

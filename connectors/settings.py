@@ -92,9 +92,21 @@ class LiveSettings(Section, frozen=True, kw_only=True):
 
 
 class PrivacySettings(Section, frozen=True, kw_only=True):
-    """`[privacy]`. The reporter's identity is not even read unless asked for."""
+    """`[privacy]`: what the agency's personal data are kept for, and how long.
+
+    Attributes:
+        reporter_identity: whether who reported is kept; else it is not even read.
+        purpose: what complaints are kept for, for `simpul privacy report`.
+        legal_basis: what allows it, for `simpul privacy report`.
+        retention_days: days after a complaint was closed until its content is erased; without it, it stays.
+        identity_days: days after a complaint was closed until it is forgotten who reported it.
+    """
 
     reporter_identity: bool = False
+    purpose: str | None = None
+    legal_basis: str | None = None
+    retention_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] | None = None
+    identity_days: Annotated[int, msgspec.Meta(ge=0, le=36_500)] = 30
 
 
 class WritesSettings(Section, frozen=True, kw_only=True):

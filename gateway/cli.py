@@ -26,6 +26,7 @@ audit = App(name="audit", help="What was written and refused, and the proof that
 key = App(name="key", help="Operators' keys: who may handle complaints.")
 documents = App(name="documents", help="Documents that may be asked for by name.")
 privacy = App(name="privacy", help="What the law asks of whoever keeps personal data.")
+subject = App(name="subject", help="What people ask of whoever keeps data of theirs.")
 simulator = App(name="simulator", help="The simulated agencies, alone or of a running demo.")
 
 # Their help stands here too, since an overview loads none of them.
@@ -45,7 +46,7 @@ app.command(
     "gateway.commands.route:route",
     help="Show which agency a complaint would go to, by which rule, and what the citizen is told. Nothing is written.",
 )
-for group in (agency, audit, db, delivery, documents, key, graph, privacy, simulator):
+for group in (agency, audit, db, delivery, documents, key, graph, privacy, simulator, subject):
     app.command(group)
 agency.command(
     "gateway.commands.agency_new:new",
@@ -141,6 +142,32 @@ documents.command(
 privacy.command(
     "gateway.commands.privacy:who_saw",
     help="Tell who was shown of a complaint what the public is not, and who wrote to it, from the audit.",
+)
+privacy.command(
+    "gateway.commands.privacy_report:report",
+    help="Print the register of processing: of each agency what is kept, why, how long, and who sees it.",
+)
+subject.command(
+    "gateway.commands.subject:export",
+    help="Print everything that the hub keeps of complaints, as JSON: for whoever asks what is kept of them.",
+)
+subject.command(
+    "gateway.commands.subject:erase",
+    help="Take every text, name, place and file out of complaints, for good. "
+    "Without --yes, show which, and exit with 1.",
+)
+subject.command(
+    "gateway.commands.subject:restrict",
+    help="Hide complaints from the public and from other agencies, until `simpul subject lift`.",
+)
+subject.command(
+    "gateway.commands.subject:lift",
+    help="Show complaints again that were restricted, as their agencies have it.",
+)
+subject.command(
+    "gateway.commands.subject:list_subjects",
+    name="list",
+    help="List what was done for people whose data it is, newest last: when, what, of which complaint.",
 )
 simulator.command(
     "gateway.commands.simulator:serve",

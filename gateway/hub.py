@@ -51,6 +51,8 @@ from gateway.ledger.freshness import open_freshness
 from gateway.ledger.identities import Identities
 from gateway.ledger.migrate import pending
 from gateway.ledger.reader import LedgerReader
+from gateway.ledger.subjects import FILE as SUBJECTS_FILE
+from gateway.ledger.subjects import Subjects
 from gateway.ledger.upkeep import Upkeep
 from gateway.ledger.witness import Witness
 from gateway.ledger.writer import LedgerWriter, open_writer
@@ -59,6 +61,7 @@ from gateway.origins import Origins
 from gateway.outbox.outbox import Outbox
 from gateway.pages.site import Site
 from gateway.reload import reloading
+from gateway.retention import Retention
 from gateway.routing import Router, Rules
 from gateway.server import Server, listen
 from gateway.settings import Profile, Settings
@@ -99,6 +102,7 @@ class Ledger(msgspec.Struct, frozen=True):
     freshness: Freshness
     upkeep: Upkeep
     sightings: Sightings
+    subjects: Subjects
 
 
 def utc_now() -> datetime:
@@ -118,17 +122,20 @@ async def open_ledger(settings: Settings, clock: Clock = utc_now) -> AsyncIterat
         raise MigrationsPending("the database is older than this program; run: simpul db migrate")
     keyring = Keyring(_key(settings))
     witness = Witness(settings.data_dir / "witness.json")
+    subjects = Subjects(keyring, settings.data_dir / SUBJECTS_FILE)
     identities = Identities(partial(seal_reporter, keyring), partial(open_reporter, keyring))
     try:
         with open_audit(settings.data_dir, keyring, clock) as audit:
             async with (
                 open_database(settings.database) as database,
-                open_writer(database, witness, clock, audit, identities) as writer,
+                open_writer(database, witness, clock, audit, identities, subjects) as writer,
             ):
+                # Before anybody can ask: a backup may have been put back while no hub ran.
+                await writer.heed_again()
                 with closing(open_freshness(database)) as freshness:
                     sightings, upkeep = Sightings(writer.saw), Upkeep(database)
                     reader = LedgerReader(database, sightings.saw, identities.open)
-                    yield Ledger(database, keyring, reader, writer, witness, freshness, upkeep, sightings)
+                    yield Ledger(database, keyring, reader, writer, witness, freshness, upkeep, sightings, subjects)
     finally:
         witness.close()
 
@@ -382,6 +389,9 @@ def background(ledger: Ledger, watch: Watch, agencies: Agencies) -> dict[str, Wo
         "upkeep": ledger.upkeep.run,
         "sightings": ledger.sightings.run,
         "agencies": agencies.run,
+        "retention": Retention(
+            agencies, ledger.writer, ledger.database, utc_now, lambda: ledger.witness.highest.epoch
+        ).run,
     }
 
 

@@ -84,6 +84,17 @@ class Connector(Protocol):
         """Ends connections. Nothing of the connector may be used afterwards."""
 
 
+@runtime_checkable
+class Keeper(Protocol):
+    """A connector that keeps copies of its agency's records itself."""
+
+    async def held(self, native_ids: Sequence[str]) -> Mapping[str, object]:
+        """What it keeps of these, by native id; JSON can say it."""
+
+    async def forget(self, native_ids: Sequence[str]) -> None:
+        """What it keeps of these goes from its disk, and does not come back. They may be told no more."""
+
+
 class Push(msgspec.Struct, frozen=True, kw_only=True):
     """A push that is authentic, its records parsed one by one, in their order.
 

@@ -345,8 +345,34 @@ class Writer(Protocol):
     async def tick(self, now: datetime, limit: int = 500) -> int:
         """Turns clocks that fell due by `now` into CLOCK_BREACHED events. Returns how many; call again at `limit`."""
 
-    async def empty(self, ids: Sequence[str]) -> None:
-        """Takes every text, name and place out of complaints. No event's seq, detail or order changes."""
+    async def empty(self, ids: Sequence[str], actor: str = "operator") -> int:
+        """Takes every text, name and place out of complaints. No event's seq, detail or order changes.
+
+        What was taken out does not come back, whatever an agency or a backup brings. Returns how many there were.
+
+        Args:
+            actor: as the audit names who asked for it.
+        """
+
+    async def expire(self, agency: str, content: datetime | None, identity: datetime) -> tuple[int, int]:
+        """Ends what is no longer to be kept of an agency's complaints.
+
+        Args:
+            content: those that were closed before are emptied; None: none.
+            identity: of those that were closed before, it is forgotten who reported them.
+
+        Returns:
+            How many were emptied, and of how many it was forgotten.
+        """
+
+    async def restrict(self, ids: Sequence[str], actor: str = "operator") -> int:
+        """Shows complaints as confidential until `lift`. Returns how many were not restricted before."""
+
+    async def lift(self, ids: Sequence[str], actor: str = "operator") -> int:
+        """Shows restricted complaints as their agencies have it. Returns how many were restricted."""
+
+    async def heed_again(self) -> int:
+        """Does again what a backup that was put back has undone of what people asked for. Returns for how many."""
 
 
 class AccessChanged(Exception):

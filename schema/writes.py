@@ -38,6 +38,14 @@ class Action(StrEnum):
     SEE_COMPLAINT = "SEE_COMPLAINT"
     SEE_PART = "SEE_PART"
     SEE_REPORTER = "SEE_REPORTER"
+    #: What somebody asked for whose data it is.
+    EXPORT_SUBJECT = "EXPORT_SUBJECT"
+    ERASE_SUBJECT = "ERASE_SUBJECT"
+    RESTRICT_SUBJECT = "RESTRICT_SUBJECT"
+    LIFT_RESTRICTION = "LIFT_RESTRICTION"
+    #: What was no longer to be kept.
+    EXPIRE_CONTENT = "EXPIRE_CONTENT"
+    EXPIRE_REPORTER = "EXPIRE_REPORTER"
 
 
 # ---------------------------------------------------------------- asked

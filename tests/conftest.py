@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import os
 import shutil
 import socket
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 import pytest
+import structlog
 
 from gateway.keyring import Keyring
 from gateway.ledger.audit import open_audit
@@ -38,6 +40,18 @@ _START = datetime(2021, 3, 1, tzinfo=UTC)
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """A command that is run within a test sets logging up for its whole process; the next test finds nothing of it."""
+    config, root = structlog.get_config(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    if structlog.get_config() != config:
+        structlog.configure(**config)
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

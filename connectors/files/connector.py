@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -35,7 +35,7 @@ _EVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class FilesConnector:
-    """Implements `schema.connector.Connector`.
+    """Implements `schema.connector.Connector` and `schema.connector.Keeper`.
 
     Each file is taken in as a whole or not at all, once. Kept is each record's newest row; `changes` tells those that
     were not told yet, and, as it is asked, those that changed since.
@@ -91,6 +91,15 @@ class FilesConnector:
             page=page_of(rows, self._probed),
             seconds=time.perf_counter() - started,
         )
+
+    async def held(self, native_ids: Sequence[str]) -> Mapping[str, object]:
+        """The rows that are kept of these, as they were taken in."""
+        held = await asyncio.to_thread(self._store.these, native_ids)
+        return {each.native_id: {"file": each.file, "row": each.raw, "updates": each.updates} for each in held}
+
+    async def forget(self, native_ids: Sequence[str]) -> None:
+        """Their rows go and are taken in no more. Files that they came in stay as long as the agency's file says."""
+        await asyncio.to_thread(self._store.forget, native_ids)
 
     async def aclose(self) -> None:
         """Lets go of files and connections."""

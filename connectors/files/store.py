@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS rejected (
   id INTEGER PRIMARY KEY, file TEXT, native_id TEXT, reason TEXT, hash TEXT, shape TEXT, pending INTEGER
 );
 CREATE INDEX IF NOT EXISTS rejected_file ON rejected (file);
+CREATE TABLE IF NOT EXISTS forgotten (native_id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
 
@@ -158,7 +159,10 @@ class Store:
         """Takes updates in; what they are about is to be told anew, unless they were known."""
         with self._change() as db:
             _reject_once(db, rejected)
+            forgotten = _forgotten(db, [update.request for update in updates])
             for update in updates:
+                if update.request in forgotten:
+                    continue
                 moment = int(update.at.timestamp() * 1_000_000)
                 raw = orjson.dumps(update.raw)
                 added = db.execute(
@@ -220,6 +224,18 @@ class Store:
                 for id, reason, hash, native, shape in rows
             ]
 
+    def forget(self, native_ids: Sequence[str]) -> None:
+        """Takes these out of the file on disk, and takes them in no more."""
+        ids = [(native_id,) for native_id in native_ids]
+        with self._change() as db:
+            known = db.executemany("INSERT OR IGNORE INTO forgotten VALUES (?)", ids).rowcount == 0
+            for table in ("records", "updates", "rejected"):
+                db.executemany(f"DELETE FROM {table} WHERE native_id = ?", ids)  # noqa: S608 - ours
+        if not known:
+            with self._lock:
+                if self._open is not None:
+                    self._open.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def told(self, records: Sequence[Held], rejected: Sequence[Kept] = ()) -> None:
         """These are known to whoever asked."""
         with self._change() as db:
@@ -249,6 +265,8 @@ class Store:
         db = sqlite3.connect(self._path or ":memory:", timeout=60, isolation_level=None, check_same_thread=False)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
+        # What is forgotten is overwritten.
+        db.execute("PRAGMA secure_delete = ON")
         db.executescript(_SCHEMA)
         db.execute("BEGIN IMMEDIATE")
         if _set(db, "settings", self._settings):
@@ -299,7 +317,10 @@ def _merge(db: sqlite3.Connection, file: Seen, rows: Sequence[Found]) -> None:
     query = f"SELECT native_id, max(moment) FROM updates WHERE {among} GROUP BY native_id"  # noqa: S608
     updated = dict(db.execute(query, [ids]))
     changed: dict[str, tuple[Any, ...]] = {}
+    forgotten = _forgotten(db, [row.native_id for row in rows])
     for row in rows:
+        if row.native_id in forgotten:
+            continue
         found = _newer(before.get(row.native_id), file, row, updated.get(row.native_id, 0))
         if found is not None:
             before[row.native_id] = found
@@ -311,6 +332,11 @@ def _merge(db: sqlite3.Connection, file: Seen, rows: Sequence[Found]) -> None:
         " stamp = excluded.stamp, rank = excluded.rank, moment = excluded.moment, pending = excluded.pending",
         list(changed.values()),
     )
+
+
+def _forgotten(db: sqlite3.Connection, native_ids: Sequence[str]) -> set[str]:
+    query = "SELECT native_id FROM forgotten WHERE native_id IN (SELECT value FROM json_each(?))"
+    return {row[0] for row in db.execute(query, [orjson.dumps(native_ids).decode()])}
 
 
 def _newer(before: tuple[Any, ...] | None, file: Seen, row: Found, updated: int) -> tuple[Any, ...] | None:

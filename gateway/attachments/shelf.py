@@ -13,7 +13,7 @@ import fcntl
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -84,6 +84,11 @@ class Shelf:
         content = place.read_bytes() if place is not None else None
         return content if content is not None and hashlib.sha256(content).hexdigest() == sha256 else None
 
+    def of(self, complaint: str) -> dict[str, Path]:
+        """Where the files of a complaint lie, by attachment."""
+        notes = {path.name: self.note(path.name) for path in _files(self._notes)}
+        return {name: self._place(note.sha256) for name, note in notes.items() if note and note.complaint == complaint}
+
     def notes(self, before: datetime) -> dict[str, Note]:
         """Attachments that were noted before a moment."""
         found = ((path.name, self.note(path.name)) for path in _older(self._notes, before))
@@ -92,6 +97,19 @@ class Shelf:
     def forget(self, attachment: str) -> None:
         """Takes a note away; its bytes go by the next `clear`."""
         (self._notes / attachment).unlink(missing_ok=True)
+
+    def drop(self, complaints: Collection[str]) -> int:
+        """Deletes the files of complaints, but bytes that others hold too. Returns how many attachments that were."""
+        notes = {path.name: note for path in _files(self._notes) if (note := self.note(path.name)) is not None}
+        dropped = {attachment: note for attachment, note in notes.items() if note.complaint in complaints}
+        for attachment in dropped:
+            self.forget(attachment)
+        for sha256 in {note.sha256 for note in dropped.values()}:
+            with self._locked(fcntl.LOCK_EX):
+                held = (self.note(path.name) for path in _files(self._notes))
+                if all(note is None or note.sha256 != sha256 for note in held):
+                    self._place(sha256).unlink(missing_ok=True)
+        return len(dropped)
 
     def clear(self, before: datetime) -> int:
         """Deletes bytes that no note names, and drafts, that are older. Returns how many."""

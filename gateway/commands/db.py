@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from gateway.commands.opened import opened
+from gateway.hub import open_ledger
 from gateway.ledger.migrate import migrate as bring_up
 from gateway.ledger.restored import after_restoring, before_restoring
 from gateway.settings import Settings, load
@@ -58,4 +59,6 @@ async def _restore(settings: Settings, file: Path) -> int:
         revoked = await before_restoring(ledger.database, ledger.audit)
     await put_back(settings.database, file)
     async with opened(settings, lambda: datetime.now(UTC)) as ledger:
-        return await after_restoring(ledger.database, ledger.audit, ledger.keys, revoked)
+        again = await after_restoring(ledger.database, ledger.audit, ledger.keys, revoked)
+    async with open_ledger(settings):
+        return again  # and what people asked for whose data it is was done again

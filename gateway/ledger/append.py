@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway.ledger.counters import ADD, Counted, Tally, counted
-from gateway.ledger.database import Dialect, Transaction
+from gateway.ledger.database import Database, Dialect, Transaction
 from gateway.ledger.erasure import emptied
 from gateway.ledger.references import named, numbers
 from gateway.ledger.rows import COLUMNS, clean, complaint_from_row, complaint_values, encoded, moment_text, stored_text
@@ -299,7 +299,7 @@ async def quarantine(
     return bool(rows or forgotten)
 
 
-async def snapshots(tx: Transaction, where: str, params: Sequence[Any]) -> list[tuple[Complaint, int]]:
+async def snapshots(tx: Transaction | Database, where: str, params: Sequence[Any]) -> list[tuple[Complaint, int]]:
     """Complaints with their seqs; `where` is what follows WHERE, a statement's part of ours."""
     sql = f"SELECT {', '.join(COLUMNS)} FROM complaints WHERE {where}"
     return [(complaint_from_row(row), row[_SEQ]) for row in await tx.fetch(sql, params)]
@@ -314,7 +314,7 @@ async def newest(tx: Transaction, agency: str, native_ids: Sequence[str]) -> lis
     return [(complaint_from_row(row), row[_SEQ]) for row in rows]
 
 
-def among(tx: Transaction, placeholder: str, values: Sequence[str]) -> tuple[str, Any]:
+def among(tx: Transaction | Database, placeholder: str, values: Sequence[str]) -> tuple[str, Any]:
     """A test for being one of `values`, and the parameter it takes: one statement for any number of them."""
     if tx.dialect is Dialect.POSTGRES:
         return f"= ANY ({placeholder}::text[])", list(values)

@@ -12,6 +12,7 @@ from gateway.ledger.append import Appended, newest, quarantine, unstorable
 from gateway.ledger.database import Transaction
 from gateway.ledger.registered import Registered
 from gateway.ledger.rows import clean
+from gateway.ledger.subjects import Subjects, heeded, told_anew, unrestricted
 from schema.complaint import Complaint, Rejected
 from schema.events import Change, Position
 
@@ -44,9 +45,19 @@ class Arrived(NamedTuple):
 
 
 async def arrive(
-    tx: Transaction, head: Position, told: Told, decide: DecideRecords, registered: Registered, now: datetime
+    tx: Transaction,
+    head: Position,
+    told: Told,
+    decide: DecideRecords,
+    registered: Registered,
+    now: datetime,
+    subjects: Subjects | None = None,
 ) -> Arrived:
-    """Decides under the head's lock."""
+    """Decides under the head's lock.
+
+    Args:
+        subjects: heeds what people asked for whose data it is.
+    """
     asked = {clean(native_id): native_id for native_id in told.native_ids}
     level = (await registered.agency(tx, told.agency)).level
     found = await newest(tx, told.agency, list(asked))
@@ -59,7 +70,7 @@ async def arrive(
     if adopted is not None:
         before |= adopted.complaints
     refused: dict[str, Rejected] = {}
-    for change in decide(before):
+    for change in await _heeded(tx, before, decide, subjects, now):
         key = change.after.native_id or ""
         # What follows a change that can't be stored builds upon it.
         if key not in refused and (problem := _append(batch, change)):
@@ -67,6 +78,29 @@ async def arrive(
     known = await quarantine(tx, told.agency, [*told.rejected, *refused.values()], list(asked), now)
     unstored = {key: problem.reason for key, problem in refused.items()}
     return Arrived(batch, unstored, known or batch.seen_again, adopted)
+
+
+async def _heeded(
+    tx: Transaction,
+    before: Mapping[str, Complaint],
+    decide: DecideRecords,
+    subjects: Subjects | None,
+    now: datetime,
+) -> Sequence[Change]:
+    if subjects is None:
+        return decide(before)
+    wishes = await subjects.of(tx, list(before.values()))
+    changes = decide({key: unrestricted(each, wishes.get(each.id)) for key, each in before.items()})
+    new = [change.after for change in changes if change.before is None]
+    wishes |= await subjects.of(tx, new)
+    if not wishes:
+        return changes
+    stored = {each.id: each for each in before.values()}
+    for change in changes:
+        wish = wishes.get(change.after.id)
+        if (anew := told_anew(change, wish)) is not None and anew is not wish:
+            await subjects.keep(tx, {change.after.id: anew}, [change.after], now)
+    return [heeded(change, wishes.get(change.after.id), stored.get(change.after.id)) for change in changes]
 
 
 async def keep(tx: Transaction, arrived: Arrived) -> None:

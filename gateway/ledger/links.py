@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.ledger.append import Appended, among
-from gateway.ledger.database import Row, Transaction
+from gateway.ledger.database import Database, Row, Transaction
 from gateway.ledger.references import is_ours, numbers, systems
 from gateway.ledger.rows import clean, moment, moment_text
 from schema.agency import Agency
@@ -85,14 +85,14 @@ async def dismiss(tx: Transaction, pairs: Iterable[tuple[str, str]], now: dateti
         await tx.executemany(_DISMISS, rows)
 
 
-async def read(tx: Transaction, complaints: Collection[str]) -> list[Link]:
+async def read(tx: Transaction | Database, complaints: Collection[str]) -> list[Link]:
     """The links from these complaints, oldest first."""
     test, bound = among(tx, "$1", [clean(id) for id in complaints])
     sql = f"SELECT {', '.join(COLUMNS)} FROM links WHERE complaint_id {test} ORDER BY seq, id"
     return [from_row(row) for row in await tx.fetch(sql, [bound])]
 
 
-async def reached(tx: Transaction, complaints: Collection[str], most: int) -> list[str]:
+async def reached(tx: Transaction | Database, complaints: Collection[str], most: int) -> list[str]:
     """These complaints and those that are linked to them over any number of links, nearest first, at most so many."""
     found = dict.fromkeys(complaints)
     edge = list(found)

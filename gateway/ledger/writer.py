@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -13,31 +15,44 @@ from msgspec.structs import replace
 
 from gateway.audit import DONE
 from gateway.failpoints import reached
-from gateway.ledger import outbox
+from gateway.ledger import outbox, requests
 from gateway.ledger.append import Appended, among, locked_head, snapshots
 from gateway.ledger.arrivals import Arrived, DecideRecords, Told, arrive, keep
 from gateway.ledger.breach import breach
 from gateway.ledger.database import Database, Transaction, WritingConnection
-from gateway.ledger.erasure import correction, emptied
-from gateway.ledger.identities import Identities, forget
+from gateway.ledger.identities import Identities
 from gateway.ledger.identity import compared, renewed
 from gateway.ledger.pushes import answered, last_push, remember
 from gateway.ledger.registered import Registered, counted, report_of, state_of, store_facts, store_report
 from gateway.ledger.rows import moment_text
 from gateway.ledger.stores import store_changed
+from gateway.ledger.subjects import Subjects, Wish
 from gateway.ledger.witness import Witness
 from gateway.ledger.worker import Turn, Worker
 from gateway.ledger.writing import AuditLog, Done, Writing, matched
 from gateway.sightings import Sighting
 from schema.agency import Agency, AgencyLevel, SourceReport, SourceState
-from schema.complaint import ContentState, Rejected
+from schema.complaint import Rejected
 from schema.delivery import Delivery
 from schema.errors import LedgerError
-from schema.events import Change, Position
+from schema.events import Position
 from schema.ports import Clock, LastPush, Receipt, Received
 from schema.writes import Action, Decide, Intent, Problem, Recorded
 
 _log = structlog.get_logger(__name__)
+
+
+_OPERATOR, _HUB = "operator", "hub"
+_FULL = "SELECT id FROM complaints WHERE agency = $1 AND closed_at < $2 AND content_state <> 'ERASED'"
+_NAMED = "SELECT id FROM complaints WHERE agency = $1 AND closed_at < $2 AND id IN (SELECT id FROM identities)"
+#: Complaints that are done again in one transaction.
+_AT_ONCE = 100
+
+
+def batched(ids: Sequence[str], most: int) -> Iterator[Sequence[str]]:
+    """The ids, at most so many at a time."""
+    for start in range(0, len(ids), most):
+        yield ids[start : start + most]
 
 
 class _Written(NamedTuple):
@@ -53,7 +68,13 @@ class LedgerWriter:
     """
 
     def __init__(
-        self, database: Database, witness: Witness, clock: Clock, audit: AuditLog, identities: Identities | None = None
+        self,
+        database: Database,
+        witness: Witness,
+        clock: Clock,
+        audit: AuditLog,
+        identities: Identities | None = None,
+        subjects: Subjects | None = None,
     ) -> None:
         self._database = database
         self._witness = witness
@@ -62,7 +83,8 @@ class LedgerWriter:
         self._audit = audit
         self._registered = Registered()
         self._identities = identities
-        self._writing = Writing(audit, self._registered, identities)
+        self._subjects = subjects
+        self._writing = Writing(audit, self._registered, identities, subjects)
         self._bells: list[Callable[[Position], None]] = []
 
     def on_commit(self, ring: Callable[[Position], None]) -> None:
@@ -92,7 +114,7 @@ class LedgerWriter:
         async def body(tx: Transaction) -> _Written:
             head, health = await self._head(tx)
             told = Told(agency, native_ids, rejected, references)
-            arrived = await arrive(tx, head, told, decide, self._registered, self._clock())
+            arrived = await arrive(tx, head, told, decide, self._registered, self._clock(), self._subjects)
             batch = await self._keep(tx, arrived)
             if arrived.noticed:
                 await tx.execute("UPDATE head SET health = $1 WHERE id = 1", [health + 1])
@@ -120,7 +142,7 @@ class LedgerWriter:
                 received = Received(earlier, again=True)
                 return _Written(head)
             told = Told(agency, native_ids, rejected, references)
-            arrived = await arrive(tx, head, told, decide, self._registered, self._clock())
+            arrived = await arrive(tx, head, told, decide, self._registered, self._clock(), self._subjects)
             received = Received(await remember(tx, agency, receipt, arrived.unstored, self._clock()))
             batch = await self._keep(tx, arrived, report)
             if arrived.noticed or report is not None:
@@ -218,6 +240,8 @@ class LedgerWriter:
         await self._write(tx, arrived.batch, report)
         if self._identities is not None:
             await self._identities.keep(tx, arrived.batch.reporters, self._clock())
+        if self._subjects is not None:
+            await self._subjects.follow(tx, arrived.batch.numbered.values(), self._clock())
         await keep(tx, arrived)
         return await matched(tx, arrived.batch, self._registered, self._clock())
 
@@ -290,31 +314,115 @@ class LedgerWriter:
         await self._run(body)
         return breached
 
-    async def empty(self, ids: Sequence[str]) -> None:
+    async def empty(self, ids: Sequence[str], actor: str = _OPERATOR) -> int:
+        # Beside the database first: whatever happens next, it is not forgotten.
+        await self._remember(ids, Wish.ERASE)
+
+        async def done(tx: Transaction, head: Position) -> requests.Done:
+            return await requests.erase(tx, head, ids, self._registered, self._subjects, self._clock())
+
+        count = await self._requested(done, Action.ERASE_SUBJECT, actor)
+        await self._scrub()
+        return count
+
+    async def expire(self, agency: str, content: datetime | None, identity: datetime) -> tuple[int, int]:
+        emptied = forgotten = 0
+        if content is not None:
+            ids = await self._ids(_FULL, agency, content)
+            for some in batched(ids, _AT_ONCE):
+                emptied += await self._requested(partial(self._expired, some), Action.EXPIRE_CONTENT, _HUB)
+        ids = await self._ids(_NAMED, agency, identity)
+        for some in batched(ids, _AT_ONCE):
+            forgotten += await self._requested(partial(self._forgotten, some), Action.EXPIRE_REPORTER, _HUB)
+        if emptied or forgotten:
+            await self._scrub()
+        return emptied, forgotten
+
+    async def _ids(self, sql: str, agency: str, closed_before: datetime) -> list[str]:
+        return [row[0] for row in await self._database.fetch(sql, [agency, moment_text(closed_before)], heavy=True)]
+
+    async def _expired(self, ids: Sequence[str], tx: Transaction, head: Position) -> requests.Done:
+        return await requests.erase(tx, head, ids, self._registered, None, self._clock())
+
+    async def _forgotten(self, ids: Sequence[str], tx: Transaction, head: Position) -> requests.Done:
+        return await requests.forget_reporters(tx, head, ids, self._clock())
+
+    async def restrict(self, ids: Sequence[str], actor: str = _OPERATOR) -> int:
+        subjects = self._remembering()
+        await self._remember(ids, Wish.RESTRICT)
+
+        async def done(tx: Transaction, head: Position) -> requests.Done:
+            return await requests.restrict(tx, head, ids, self._registered, subjects, self._clock())
+
+        return await self._requested(done, Action.RESTRICT_SUBJECT, actor)
+
+    async def lift(self, ids: Sequence[str], actor: str = _OPERATOR) -> int:
+        subjects = self._remembering()
+
+        async def done(tx: Transaction, head: Position) -> requests.Done:
+            return await requests.lift(tx, head, ids, self._registered, subjects, self._clock())
+
+        count = await self._requested(done, Action.LIFT_RESTRICTION, actor)
+        await self._remember(ids, None)
+        return count
+
+    async def heed_again(self) -> int:
+        """Does again what a backup that was put back has undone of what people asked for. Returns for how many."""
+        if self._subjects is None or not (marks := await self._subjects.behind(self._database)):
+            return 0
+        subjects, now = self._subjects, self._clock()
+        done = await self._heed(subjects, marks)
+
         async def body(tx: Transaction) -> _Written:
             head, _ = await self._head(tx)
-            test, values = among(tx, "$1", ids)
-            found = await snapshots(tx, f"id {test} ORDER BY id", [values])
-            deliveries = await outbox.of_complaints(tx, [c.id for c, _ in found])
-            erased = {c.id for c, _ in found if c.content_state is ContentState.ERASED}
-            dead = outbox.abandoned([each for each in deliveries if each.complaint_id not in erased])
-            batch = self._batch(
-                head, {c.id: seq for c, seq in found}, await self._registered.levels(tx, [c for c, _ in found])
-            )
-            for complaint, _ in found:
-                if complaint.id not in erased:
-                    event = correction(complaint, self._clock())
-                    unsent = [each for each in dead if each.complaint_id == complaint.id]
-                    moves = [outbox.moved(each, complaint, self._clock()) for each in unsent]
-                    batch.change(Change(before=complaint, after=emptied(complaint), events=(event, *moves)))
-            await batch.write(tx)
-            await outbox.store(tx, dead, {each.id: each for each in deliveries}, batch)
-            await outbox.unseal(tx, [each.id for each in deliveries])
-            await forget(tx, [complaint.id for complaint, _ in found])
-            return _Written(batch.position, batch.fingerprint)
+            await subjects.put(tx, marks, now)
+            return _Written(head)
+
+        # For complaints that have not come again yet; and then for those that just did.
+        await self._run(body)
+        done += await self._heed(subjects, marks)
+        _log.warning("subjects.heeded_again", complaints=done)
+        return done
+
+    async def _heed(self, subjects: Subjects, marks: Mapping[str, Wish | None]) -> int:
+        done = 0
+        for wish, ids in (await subjects.whose(self._database, marks)).items():
+            request = self.empty if wish is Wish.ERASE else self.lift if wish is None else self.restrict
+            for some in batched(ids, _AT_ONCE):
+                done += await request(some, _HUB)
+        return done
+
+    def _remembering(self) -> Subjects:
+        if self._subjects is None:
+            raise LedgerError("nothing can be restricted where nothing is remembered")
+        return self._subjects
+
+    async def _remember(self, ids: Sequence[str], wish: Wish | None) -> None:
+        if self._subjects is not None:
+            test, values = among(self._database, "$1", ids)
+            found = await snapshots(self._database, f"id {test}", [values])
+            await asyncio.to_thread(self._subjects.remember, [complaint for complaint, _ in found], wish)
+
+    async def _requested(
+        self, request: Callable[[Transaction, Position], Awaitable[requests.Done]], action: Action, actor: str
+    ) -> int:
+        count = 0
+
+        async def body(tx: Transaction) -> _Written:
+            nonlocal count
+            head, _ = await self._head(tx)
+            done = await request(tx, head)
+            noted: Any = None
+            for complaint in done.complaints:
+                position = done.batch.position.seq
+                noted = await self._audit.note(
+                    tx, actor=actor, action=action, outcome=DONE, complaint=complaint.id, position=position
+                )
+            count = len(done.complaints)
+            return _Written(done.batch.position, done.batch.fingerprint, noted)
 
         await self._run(body)
-        await self._scrub()
+        return count
 
     async def renew_epoch(self, reason: str, beyond: Position | None = None) -> Position:
         """Begins a new epoch: every event cursor given out so far is void.
@@ -383,14 +491,20 @@ class LedgerWriter:
 
 @asynccontextmanager
 async def open_writer(
-    database: Database, witness: Witness, clock: Clock, audit: AuditLog, identities: Identities | None = None
+    database: Database,
+    witness: Witness,
+    clock: Clock,
+    audit: AuditLog,
+    identities: Identities | None = None,
+    subjects: Subjects | None = None,
 ) -> AsyncIterator[LedgerWriter]:
     """A started writer; on leaving, it finishes what was asked for.
 
     Args:
         identities: None keeps nobody's.
+        subjects: None remembers nobody's wishes.
     """
-    writer = LedgerWriter(database, witness, clock, audit, identities)
+    writer = LedgerWriter(database, witness, clock, audit, identities, subjects)
     await writer.start()
     try:
         yield writer

@@ -14,6 +14,7 @@ from gateway.ledger.database import Transaction
 from gateway.ledger.identities import Identities
 from gateway.ledger.registered import Registered
 from gateway.ledger.rows import clean
+from gateway.ledger.subjects import Subjects
 from schema.complaint import Complaint
 from schema.errors import LedgerError
 from schema.events import Position
@@ -67,8 +68,11 @@ class Done(NamedTuple):
 class Writing:
     """Carries out intents."""
 
-    def __init__(self, audit: AuditLog, registered: Registered, identities: Identities | None = None) -> None:
+    def __init__(
+        self, audit: AuditLog, registered: Registered, identities: Identities | None, subjects: Subjects | None
+    ) -> None:
         self._identities = identities
+        self._subjects = subjects
         self._audit = audit
         self._registered = registered
 
@@ -116,6 +120,8 @@ class Writing:
         await outbox.seal(tx, written.sealed)
         if self._identities is not None:
             await self._identities.keep(tx, batch.reporters, now)
+        if self._subjects is not None:
+            await self._subjects.follow(tx, batch.numbered.values(), now)
         reached("write.delivered")
         await links.store(tx, made, batch.seq)
         await links.dismiss(tx, written.dismissed, now)

@@ -149,6 +149,10 @@ class Agencies:
         manifest = self._manifests.get(slug)
         return manifest is not None and manifest.privacy.reporter_identity
 
+    def manifests(self) -> Collection[Manifest]:
+        """The files of all agencies, paused or not."""
+        return self._manifests.values()
+
     def __iter__(self) -> Iterator[Poller]:
         return iter([plugged.poller for plugged in self._plugged.values()])
 

